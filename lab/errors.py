@@ -1,0 +1,87 @@
+"""
+What can go wrong in ways that a user can mend.
+
+The tree::
+
+    LabError                a problem, and the remedy
+     +- UsageError          the command line names something that does not exist   (exit 2)
+     |   +- TopologyError   a topology file is wrong
+     +- HostError           this machine lacks something that the lab needs
+     +- ImageError          an image cannot be built from its lock
+     +- CommandError        a program failed; holds what it said
+     +- NotReadyError       a deadline passed
+     +- ProvisionError      a node cannot be brought up or reached
+     +- SandboxError        a sandbox of a cell cannot be started or reached
+     +- ToolOutputError     a measuring tool's report cannot be believed
+     +- StoreError          results cannot be written or read
+
+Any other exception that escapes is a bug in the lab.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from lab.command import Completed
+
+STDERR_TAIL_LINES = 20
+
+
+class LabError(Exception):
+    """An expected failure: what happened, and what mends it."""
+
+    def __init__(self, problem: str, *, remedy: str) -> None:
+        super().__init__(problem)
+        self.problem = problem
+        self.remedy = remedy
+
+    def __str__(self) -> str:
+        return f"{self.problem}\n  remedy: {self.remedy}"
+
+
+class UsageError(LabError):
+    """The command line names something that does not exist."""
+
+
+class TopologyError(UsageError):
+    """A topology file is wrong."""
+
+
+class HostError(LabError):
+    """This machine lacks something that the lab needs."""
+
+
+class ImageError(LabError):
+    """An image cannot be built from its lock."""
+
+
+class CommandError(LabError):
+    """A program failed; :attr:`completed` holds what it said."""
+
+    def __init__(self, problem: str, *, completed: Completed) -> None:
+        super().__init__(problem, remedy=f"run it by hand: {completed.command_line}")
+        self.completed = completed
+        tail = completed.stderr.strip().splitlines()[-STDERR_TAIL_LINES:]
+        if tail:
+            self.add_note("its last words:\n" + "\n".join(f"  {line}" for line in tail))
+
+
+class NotReadyError(LabError):
+    """A deadline passed."""
+
+
+class ProvisionError(LabError):
+    """A node cannot be brought up or reached."""
+
+
+class SandboxError(LabError):
+    """A sandbox of a cell cannot be started or reached."""
+
+
+class ToolOutputError(LabError):
+    """A measuring tool's report cannot be believed."""
+
+
+class StoreError(LabError):
+    """Results cannot be written or read."""

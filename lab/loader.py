@@ -1,0 +1,53 @@
+"""Topology files: TOML, read strictly; an error names the file, the key and the nearest known."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from pathlib import Path
+
+import msgspec
+
+from lab.errors import TopologyError
+from lab.topology import Binary, NodeSpec, SandboxSpec, Topology
+
+TOPOLOGIES = Path(__file__).resolve().parent.parent / "topologies"
+
+_UNKNOWN_FIELD = re.compile(r"unknown field `(?P<key>[^`]+)`")
+
+
+def load_topology(name: str, *, folder: Path = TOPOLOGIES) -> Topology:
+    """
+    Read the topology called *name*, or the file at that path.
+
+    Raises:
+        TopologyError: if there is none of that name, or its file is wrong.
+    """
+    path = Path(name) if name.endswith(".toml") else folder / f"{name}.toml"
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (FileNotFoundError, NotADirectoryError):
+        raise _no_such_topology(name, folder) from None
+    try:
+        return msgspec.toml.decode(text, type=Topology)
+    except (msgspec.ValidationError, msgspec.DecodeError, ValueError) as error:
+        raise TopologyError(f"{path}: {error}", remedy=_remedy(str(error))) from error
+
+
+def _no_such_topology(name: str, folder: Path) -> TopologyError:
+    known = sorted(path.stem for path in folder.glob("*.toml"))
+    near = difflib.get_close_matches(name, known, n=1)
+    hint = f"did you mean {near[0]!r}? " if near else ""
+    return TopologyError(
+        f"--topology: there is no topology {name!r} in {folder}",
+        remedy=f"{hint}known: {', '.join(known)}, or give the path of a .toml file",
+    )
+
+
+def _remedy(problem: str) -> str:
+    if match := _UNKNOWN_FIELD.search(problem):
+        structs = (Topology, NodeSpec, SandboxSpec, Binary)
+        known = {field.encode_name for kind in structs for field in msgspec.structs.fields(kind)}
+        near = difflib.get_close_matches(match["key"], known, n=1)
+        return f"did you mean {near[0]!r}?" if near else f"known keys: {', '.join(sorted(known))}"
+    return "correct the file; docs/topology.md describes every key"

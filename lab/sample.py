@@ -1,0 +1,51 @@
+"""Measured values, with all it takes to trust one."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+import msgspec
+
+from lab.units import Unit
+
+
+class Better(StrEnum):
+    """Which way a metric improves. It belongs to the metric, not to the comparison."""
+
+    HIGHER = "higher"
+    LOWER = "lower"
+
+
+class Metric(msgspec.Struct, frozen=True):
+    """What is measured: a name, its unit and the direction of better."""
+
+    name: str
+    """Snake case, with direction and endpoints: ``tcp_out_goodput``."""
+    unit: Unit
+    better: Better
+    title: str
+    """For people: ``TCP, guest to node``."""
+
+
+class Sample(msgspec.Struct, frozen=True, kw_only=True):
+    """One measured value. A missing value is no sample: it is never zero."""
+
+    metric: Metric
+    value: float
+    cell: str
+    round: int
+    """From 1."""
+    position: int
+    """Place of the boot in the run's actual order, from 1."""
+    boot: str
+    """The sandbox it was measured in."""
+    scenario: str
+    started: str
+    """UTC, ISO 8601."""
+    elapsed_s: float
+    raw: str | None
+    """The tool's own report, relative to the run's directory."""
+    noise: dict[str, float | None]
+    """Deltas over the measurement; None is unknown, not clean."""
+    is_valid: bool = True
+    """False if the evidence after the measurement contradicted the cell."""
