@@ -1,0 +1,1 @@
+"""libvirt: the only rooms of the house that talk to it."""

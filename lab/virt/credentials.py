@@ -1,0 +1,75 @@
+"""What a node is told at power-on: systemd credentials in SMBIOS OEM strings, and ssh keys."""
+
+from __future__ import annotations
+
+import base64
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from lab.command import run
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+KEYGEN_TIMEOUT_S = 20.0
+
+MANAGEMENT_NETWORK = """\
+[Match]
+Name=eth0
+
+[Network]
+Address=10.0.2.15/24
+LinkLocalAddressing=no
+IPv6AcceptRA=no
+"""
+"""The guest side of QEMU's user-mode network; with restrict=on it leads nowhere but to ssh."""
+
+
+@dataclass(frozen=True, slots=True)
+class KeyPair:
+    """An ed25519 key, as files."""
+
+    private: Path
+
+    @property
+    def public(self) -> Path:
+        """The public half."""
+        return self.private.with_suffix(".pub")
+
+
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """The keys of one lab: made for it, gone with it."""
+
+    client: KeyPair
+    host: KeyPair
+
+
+def make_keys(folder: Path) -> Keys:
+    """Make a lab's keys in *folder*, which only its owner may read."""
+    folder.mkdir(mode=0o700, parents=True)
+    return Keys(client=_make_key(folder / "client"), host=_make_key(folder / "host"))
+
+
+def credentials(*, host_name: str, keys: Keys) -> tuple[str, ...]:
+    """
+    The OEM strings of a node.
+
+    Format: systemd.system-credentials(7), "io.systemd.credential.binary:NAME=BASE64".
+    """
+    values = {
+        "system.hostname": host_name,
+        "ssh.authorized_keys.root": keys.client.public.read_text(),
+        "lab.ssh_host_ed25519_key": keys.host.private.read_text(),
+        "network.network.50-mgmt": MANAGEMENT_NETWORK,
+    }
+    return tuple(
+        f"io.systemd.credential.binary:{name}={base64.b64encode(value.encode()).decode()}"
+        for name, value in values.items()
+    )
+
+
+def _make_key(path: Path) -> KeyPair:
+    argv = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "kata-lab", "-f", str(path)]
+    run(argv, timeout_s=KEYGEN_TIMEOUT_S)
+    return KeyPair(path)
