@@ -1,0 +1,188 @@
+"""What a module of an internetworking model offers, and what several of them share."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+from lab.network.pod import INTERFACE, TAP
+from lab.outcome import Fact
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from lab.network.pod import Pod
+
+NETDEV = "tap,id=network-0,vhost=on"
+"""Kata's: vhost-net is on by default (configuration-qemu.toml, disable_vhost_net)."""
+TAP_FD = 3
+LINKS = "ip -j -d link"
+ADDRESSES = "ip -j address"
+QDISCS = "tc -j qdisc"
+REDIRECTS = ((INTERFACE, TAP), (TAP, INTERFACE))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Expected:
+    """What is expected of a model, as data."""
+
+    namespace_keeps_address: bool
+    """Whether eth0 in the pod's namespace still has the pod's address."""
+    namespace_keeps_mac: bool
+    hops_to_node: int
+    """How often a packet's TTL is lowered before the node's own stack has it."""
+    has_pod_interface: bool = True
+    """Whether there is a veth pair at all."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tap:
+    """How QEMU gets hold of the guest's link."""
+
+    netdev: str
+    """The value of ``-netdev``."""
+    namespace: str | None
+    """The namespace QEMU runs in; None is the node's own."""
+    redirection: str = ""
+    """A shell redirection that hands QEMU an open descriptor."""
+
+
+class Model(Protocol):
+    """An internetworking model."""
+
+    EXPECTED: Expected
+    OUTSIDE: tuple[str, ...]
+    """Devices that *wire* makes outside the pod's namespace, and that do not go with it."""
+
+    def wire(self, pod: Pod) -> tuple[str, ...]:
+        """The shell lines that make the model on the node."""
+
+    def tap(self, pod: Pod) -> Tap:
+        """How QEMU opens the link that *wire* made."""
+
+    def questions(self, pod: Pod) -> dict[str, str]:
+        """What to ask the node about the model: shell lines, by name."""
+
+    def facts(self, pod: Pod, answers: Mapping[str, str]) -> Iterator[Fact]:
+        """What the *answers* prove or refute."""
+
+
+def namespace_questions(pod: Pod, *, with_filters: bool = False) -> dict[str, str]:
+    """The devices, addresses and qdiscs of the pod's namespace, and filters if wanted."""
+    inside = f"ip netns exec {pod.namespace}"
+    questions = {
+        LINKS: f"{inside} {LINKS}",
+        ADDRESSES: f"{inside} {ADDRESSES}",
+        QDISCS: f"{inside} {QDISCS}",
+    }
+    if with_filters:
+        for device, _ in REDIRECTS:
+            questions[filters(device)] = f"{inside} {filters(device)}"
+    return questions
+
+
+def filters(device: str) -> str:
+    """The question for the ingress filters of *device*, with counters."""
+    return f"tc -s filter show dev {device} ingress"
+
+
+def add_tap(pod: Pod) -> tuple[str, ...]:
+    """The shell lines that make Kata's tap in the pod's namespace, with the veth's MTU."""
+    inside = f"ip -n {pod.namespace}"
+    return (
+        f"{inside} tuntap add dev {TAP} mode tap vnet_hdr",
+        f"{inside} link set {TAP} mtu {pod.mtu_bytes} up",
+    )
+
+
+def named_tap(pod: Pod) -> Tap:
+    """A tap that QEMU opens by its name, inside the pod's namespace."""
+    return Tap(netdev=f"{NETDEV},ifname={TAP},script=no,downscript=no", namespace=pod.namespace)
+
+
+class Namespace:
+    """The answers of :func:`namespace_questions`, ready to be asked for facts."""
+
+    def __init__(self, pod: Pod, answers: Mapping[str, str]) -> None:
+        self._pod = pod
+        self._links = _by_name(answers[LINKS])
+        self._addresses = _by_name(answers[ADDRESSES])
+        self._qdiscs: list[dict[str, Any]] = _decode(answers[QDISCS])
+
+    def kind(self, device: str, expected: str, *, mode: str | None = None) -> Fact:
+        """The kind of a device and, for macvtap, its mode."""
+        info = self._links.get(device, {}).get("linkinfo", {})
+        data = info.get("info_data", {})
+        observed = info.get("info_kind", "absent")
+        wanted = expected if mode is None else f"{expected} mode {mode}"
+        if observed == "tun":
+            observed = f"tun type {data.get('type')}"
+        if mode is not None:
+            observed = f"{observed} mode {data.get('mode')}"
+        return fact(f"kind of {device}", LINKS, wanted, observed)
+
+    def mac(self, device: str, *, is_pods: bool) -> Fact:
+        """Whether *device* holds the MAC address that the CNI plugin gave the pod."""
+        observed = str(self._links.get(device, {}).get("address", "absent"))
+        wanted = self._pod.mac if is_pods else f"not {self._pod.mac}"
+        return Fact(
+            subject=f"MAC of {device}",
+            source=LINKS,
+            expected=wanted,
+            observed=observed,
+            holds=observed != "absent" and (observed == self._pod.mac) is is_pods,
+        )
+
+    def mtu(self, device: str) -> Fact:
+        """Whether *device* has the pod's MTU."""
+        observed = str(self._links.get(device, {}).get("mtu", "absent"))
+        return fact(f"MTU of {device}", LINKS, str(self._pod.mtu_bytes), observed)
+
+    def address(self, device: str, *, is_kept: bool) -> Fact:
+        """Whether *device* has the pod's address, or no IPv4 address at all."""
+        observed = ", ".join(self.addresses_of(device)) or "none"
+        wanted = str(self._pod.address) if is_kept else "none"
+        return fact(f"IPv4 address of {device}", ADDRESSES, wanted, observed)
+
+    def addresses_of(self, device: str) -> list[str]:
+        """The IPv4 addresses of *device*, with prefix length."""
+        found = self._addresses.get(device, {}).get("addr_info", [])
+        return [f"{item['local']}/{item['prefixlen']}" for item in found if item["family"] == "inet"]
+
+    def devices(self) -> set[str]:
+        """The devices of the namespace, without the loopback."""
+        return set(self._links) - {"lo"}
+
+    def ingress(self, device: str, *, is_there: bool) -> Fact:
+        """Whether *device* has an ingress qdisc."""
+        kinds = {item["kind"] for item in self._qdiscs if item["dev"] == device}
+        return fact(
+            f"ingress qdisc of {device}",
+            QDISCS,
+            "present" if is_there else "absent",
+            "present" if "ingress" in kinds else "absent",
+        )
+
+
+def fact(subject: str, source: str, expected: str, observed: str) -> Fact:
+    """A fact that holds if what was observed is just what was expected."""
+    return Fact(
+        subject=subject,
+        source=source,
+        expected=expected,
+        observed=observed,
+        holds=expected == observed,
+    )
+
+
+def _by_name(text: str) -> dict[str, dict[str, Any]]:
+    return {item["ifname"]: item for item in _decode(text) if item}
+
+
+def _decode(text: str) -> list[dict[str, Any]]:
+    try:
+        answer: list[dict[str, Any]] = json.loads(text or "[]")
+    except json.JSONDecodeError:
+        return []  # the namespace is gone: every fact about it then fails, as it should
+    return answer

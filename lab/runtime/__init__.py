@@ -1,0 +1,1 @@
+"""The runtimes: who starts a sandbox of a cell on a node."""

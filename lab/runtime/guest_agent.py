@@ -1,0 +1,160 @@
+"""
+The QEMU guest agent, spoken to over its unix socket: how the lab acts inside a guest.
+
+Protocol: qemu-ga-ref(7), JSON objects, one a line.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import logging
+import secrets
+import socket
+import time
+from typing import TYPE_CHECKING, Any
+
+from lab.command import Completed
+from lab.errors import CommandError, SandboxError
+from lab.wait import pause
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+log = logging.getLogger(__name__)
+
+ANSWER_TIMEOUT_S = 30.0
+FIRST_POLL_S = 0.05
+LAST_POLL_S = 0.5
+POLL_GROWTH = 1.4
+ENVIRONMENT = (
+    "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+    "LC_ALL=C.UTF-8",
+    "HOME=/root",
+)
+RECEIVE_BYTES = 65536
+REMEDY = "read the guest's console, which is kept with the results"
+
+
+class GuestAgent:
+    """An open conversation with the agent of one guest."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._buffer = b""
+        self._socket = socket.socket(socket.AF_UNIX)
+
+    def connect(self, *, timeout_s: float) -> None:
+        """
+        Wait until the agent answers, by one question that waits in the guest's port for it.
+
+        Raises:
+            SandboxError: if it does not within *timeout_s*, or QEMU ended.
+        """
+        self._socket.settimeout(timeout_s)
+        try:
+            self._socket.connect(str(self._path))
+        except OSError as error:
+            raise SandboxError(f"no way to the guest's agent: {error}", remedy=REMEDY) from error
+        token = secrets.randbelow(1 << 31)
+        deadline = time.monotonic() + timeout_s
+        self._send("guest-sync", {"id": token})
+        while self._receive(deadline) != token:
+            log.debug("skipped an answer to somebody else's question")
+
+    def close(self) -> None:
+        """End the conversation."""
+        self._socket.close()
+
+    def ask(self, command: str, arguments: dict[str, Any] | None = None) -> Any:  # noqa: ANN401
+        """
+        Give one command and return its answer, as JSON.
+
+        Raises:
+            SandboxError: if the agent refuses it, or does not answer in time.
+        """
+        self._send(command, arguments or {})
+        return self._receive(time.monotonic() + ANSWER_TIMEOUT_S)
+
+    def start(self, argv: Sequence[str], *, stdin: str = "") -> int:
+        """Start a program in the guest and return its process id there."""
+        arguments: dict[str, Any] = {
+            "path": argv[0],
+            "arg": list(argv[1:]),
+            "env": list(ENVIRONMENT),
+            "capture-output": True,
+        }
+        if stdin:
+            arguments["input-data"] = base64.b64encode(stdin.encode()).decode()
+        pid: int = self.ask("guest-exec", arguments)["pid"]
+        return pid
+
+    def run(
+        self, argv: Sequence[str], *, timeout_s: float, expected_s: float = 0.0, stdin: str = ""
+    ) -> Completed:
+        """
+        Run a program in the guest to its end.
+
+        The agent has no event for the end of a program: it must be asked, and each question
+        disturbs the guest. So nothing is asked for *expected_s*, and then ever less often.
+
+        Raises:
+            CommandError: if it was given up on at the deadline.
+        """
+        started = time.monotonic()
+        pid = self.start(argv, stdin=stdin)
+        pause(expected_s)
+        interval_s = FIRST_POLL_S
+        while not (status := self.ask("guest-exec-status", {"pid": pid}))["exited"]:
+            if time.monotonic() - started > timeout_s:
+                self.kill(pid)
+                gone = Completed(tuple(argv), -1, "", "", time.monotonic() - started)
+                raise CommandError(
+                    f"{argv[0]} was killed in the guest after {timeout_s:g} s", completed=gone
+                )
+            pause(interval_s)
+            interval_s = min(interval_s * POLL_GROWTH, LAST_POLL_S)
+        return Completed(
+            tuple(argv),
+            # A program that a signal ended has a signal and no exit code.
+            status.get("exitcode", -status.get("signal", 0)),
+            _text(status, "out-data"),
+            _text(status, "err-data"),
+            time.monotonic() - started,
+        )
+
+    def kill(self, pid: int) -> None:
+        """End a program in the guest; one that is gone already is fine."""
+        self.start(["/bin/kill", "-9", str(pid)])
+
+    def _send(self, command: str, arguments: dict[str, Any]) -> None:
+        request: dict[str, Any] = {"execute": command}
+        if arguments:
+            request["arguments"] = arguments
+        try:
+            self._socket.sendall(json.dumps(request).encode() + b"\n")
+        except OSError as error:
+            raise SandboxError(f"the guest's agent is gone: {error}", remedy=REMEDY) from error
+
+    def _receive(self, deadline: float) -> Any:  # noqa: ANN401 - JSON
+        while b"\n" not in self._buffer:
+            self._socket.settimeout(max(0.01, deadline - time.monotonic()))
+            try:
+                chunk = self._socket.recv(RECEIVE_BYTES)
+            except TimeoutError:
+                raise SandboxError("the guest's agent does not answer", remedy=REMEDY) from None
+            except OSError as error:
+                raise SandboxError(f"the guest's agent is gone: {error}", remedy=REMEDY) from error
+            if not chunk:
+                raise SandboxError("QEMU ended before the guest answered", remedy=REMEDY)
+            self._buffer += chunk
+        line, _, self._buffer = self._buffer.partition(b"\n")
+        answer = json.loads(line)
+        if "error" in answer:
+            raise SandboxError(f"the guest's agent: {answer['error']['desc']}", remedy=REMEDY)
+        return answer["return"]
+
+
+def _text(status: dict[str, Any], key: str) -> str:
+    return base64.b64decode(status.get(key, "")).decode(errors="replace")

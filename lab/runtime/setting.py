@@ -1,0 +1,45 @@
+"""What every sandbox of a lab is started from: the same node, programs and images."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from lab.node import Node
+    from lab.topology import Topology
+
+CONTAINERD_NAMESPACE = "lab"
+CTR = f"ctr -n {CONTAINERD_NAMESPACE}"
+START_TIMEOUT_S = 120.0
+STOP_TIMEOUT_S = 90.0
+QUESTIONS_TIMEOUT_S = 60.0
+REMEDY = "look at the node: `lab matrix --keep failed`, then `lab shell node-1`"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Setting:
+    """The node, and what on it a sandbox is made from."""
+
+    node: Node
+    topology: Topology
+    image: str
+    """The workload image's name in containerd."""
+    layer: str
+    """The name of its only layer's snapshot: the layer's digest (OCI image spec, chain id)."""
+    guest_kernel: str
+    """A path on the node, like the next one."""
+    guest_initramfs: str
+
+
+def pss_script(pid_question: str) -> str:
+    """
+    A shell script that adds up the proportional set size, in KiB, of processes and children.
+
+    Source: proc(5), smaps_rollup. *pid_question* is a shell word that gives the pids.
+    """
+    return (
+        f'total=0; for pid in {pid_question}; do for one in "$pid" $(pgrep -P "$pid"); do'
+        " kib=$(awk '/^Pss:/ { print $2 }' /proc/$one/smaps_rollup);"
+        " total=$((total + kib)); done; done; echo $total\n"
+    )

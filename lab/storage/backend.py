@@ -1,0 +1,200 @@
+"""What a module of a storage backend offers, and what several of them share."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING, Protocol
+
+from lab.errors import SandboxError
+from lab.outcome import Fact
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from lab.outcome import Support
+    from lab.topology import Topology
+
+TAG = "kataShared"
+"""The tag under which Kata shares a folder with its guest (virtcontainers/kata_agent.go)."""
+GUEST_SHARE = "/run/kata-containers/shared/containers"
+ROOT = "/rootfs"
+"""Where the guest's first process expects the container's root file system."""
+
+MOUNTS = "cat /proc/self/mounts"
+VIRTIO_IDS = "cat /sys/bus/virtio/devices/*/device"
+QEMU_COMMAND = "QEMU's command line"
+QEMU_FILES = "QEMU's open files"
+
+
+class Snapshotter(StrEnum):
+    """containerd's snapshotter that prepares the root file system."""
+
+    OVERLAYFS = "overlayfs"
+    DEVMAPPER = "devmapper"
+
+
+class VirtioId(StrEnum):
+    """Device numbers on the virtio bus (virtio specification 1.2, section 5)."""
+
+    BLOCK = "0x0002"
+    SCSI = "0x0008"
+    NINEP = "0x0009"
+    FS = "0x001a"
+    PMEM = "0x001b"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Volume:
+    """A container's root file system as containerd's snapshotter prepared it."""
+
+    snapshotter: Snapshotter
+    key: str
+    """The snapshot's name in containerd."""
+    mount: tuple[str, ...]
+    """The mount command that the snapshotter names, as words."""
+    folder: str
+    """The sandbox's own folder on the node."""
+
+    @property
+    def device(self) -> str:
+        """The block device of the snapshot: the source of its mount."""
+        return next(word for word in self.mount if word.startswith("/dev/"))
+
+    @property
+    def shared(self) -> str:
+        """The folder that a file-sharing backend gives to the guest."""
+        return f"{self.folder}/shared"
+
+    @property
+    def target(self) -> str:
+        """Where the snapshot is mounted on the node, below the shared folder."""
+        return target_in(self.folder)
+
+
+def target_in(folder: str) -> str:
+    """Where a snapshot is mounted on the node, in the sandbox's *folder*."""
+    return f"{folder}/shared/rootfs"
+
+
+def volume_of(
+    mounts: str, *, snapshotter: Snapshotter, key: str, folder: str
+) -> Volume:
+    """
+    Read what ``ctr snapshots prepare --target`` printed: one mount command.
+
+    Raises:
+        SandboxError: if it printed something else.
+    """
+    words = tuple(shlex.split(mounts))
+    if words[:1] != ("mount",):
+        raise SandboxError(
+            f"containerd's {snapshotter} snapshotter prepared nothing: {mounts.strip()}",
+            remedy="run `ctr plugins ls` on the node: `lab shell node-1`",
+        )
+    return Volume(snapshotter=snapshotter, key=key, mount=words, folder=folder)
+
+
+class Backend(Protocol):
+    """A storage backend."""
+
+    SNAPSHOTTER: Snapshotter
+    MODULES: tuple[str, ...]
+    """Kernel modules that the guest loads for it, in order."""
+
+    def requirements(self, topology: Topology) -> dict[str, str]:
+        """What to ask the node before anything is started: shell lines, by name."""
+
+    def support(self, answers: Mapping[str, str]) -> Support:
+        """Whether the *answers* to the requirements allow the backend to run."""
+
+    def attach(self, volume: Volume, topology: Topology) -> tuple[str, ...]:
+        """The shell lines that make *volume* ready for QEMU on the node."""
+
+    def detach(self, volume: Volume) -> tuple[str, ...]:
+        """The shell lines that undo *attach*, once QEMU has ended."""
+
+    def qemu(self, volume: Volume) -> tuple[str, ...]:
+        """QEMU's arguments."""
+
+    def mount(self) -> tuple[str, ...]:
+        """The shell lines by which the guest mounts it on :data:`ROOT`."""
+
+    def node_questions(self, volume: Volume) -> dict[str, str]:
+        """What to ask the node about it: shell lines, by name."""
+
+    def facts(self, volume: Volume, answers: Mapping[str, str]) -> Iterator[Fact]:
+        """What the *answers* of node and guest prove or refute."""
+
+
+def mount_on_node(volume: Volume) -> tuple[str, ...]:
+    """The shell lines that mount the snapshot below the shared folder."""
+    return (shlex.join(volume.mount),)
+
+
+def unmount_on_node(volume: Volume) -> tuple[str, ...]:
+    """The shell lines that undo :func:`mount_on_node`."""
+    return (f"umount {volume.target}",)
+
+
+def root_fact(answers: Mapping[str, str], *, source: str, fstype: str) -> Fact:
+    """The type and source of the root file system, as the container sees it."""
+    fields = _root_mount(answers)
+    observed = f"{fields[2]} from {fields[0]}" if fields else "no root file system"
+    holds = bool(fields) and fields[2] == fstype and re.fullmatch(source, fields[0]) is not None
+    return Fact(
+        subject="root file system",
+        source=f"{MOUNTS} (guest)",
+        expected=f"{fstype} from {source}",
+        observed=observed,
+        holds=holds,
+    )
+
+
+def dax_fact(answers: Mapping[str, str], *, is_wanted: bool) -> Fact:
+    """Whether the root file system is mounted with ``dax``."""
+    fields = _root_mount(answers)
+    options = fields[3].split(",") if fields else []
+    dax = [option for option in options if option == "dax" or option.startswith("dax=")]
+    is_dax = bool(dax) and dax != ["dax=never"]
+    return Fact(
+        subject="DAX",
+        source=f"{MOUNTS} (guest)",
+        expected="mounted with dax" if is_wanted else "mounted without dax",
+        observed=f"options {','.join(options)}",
+        holds=bool(fields) and is_dax is is_wanted,
+    )
+
+
+def virtio_fact(answers: Mapping[str, str], wanted: VirtioId) -> Fact:
+    """Whether the guest's virtio bus has the backend's device."""
+    found = sorted(set(answers[VIRTIO_IDS].split()))
+    return Fact(
+        subject=f"virtio device {wanted.name.lower()}",
+        source=f"{VIRTIO_IDS} (guest)",
+        expected=wanted,
+        observed=" ".join(found),
+        holds=wanted in found,
+    )
+
+
+def command_fact(answers: Mapping[str, str], device: str) -> Fact:
+    """Whether QEMU was started with *device*."""
+    is_there = device in answers[QEMU_COMMAND]
+    return Fact(
+        subject=f"{device} in QEMU's command line",
+        source="/proc/PID/cmdline",
+        expected="present",
+        observed="present" if is_there else "absent",
+        holds=is_there,
+    )
+
+
+def _root_mount(answers: Mapping[str, str]) -> list[str]:
+    for line in answers[MOUNTS].splitlines():
+        fields = line.split()
+        if len(fields) > 3 and fields[1] == "/":  # noqa: PLR2004 - fstab(5): the options
+            return fields
+    return []

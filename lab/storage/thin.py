@@ -1,0 +1,78 @@
+"""What the backends on a thin volume of device-mapper share."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from lab.outcome import Fact
+from lab.storage.backend import QEMU_FILES, ROOT
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from lab.storage.backend import Volume
+
+VOLUME_MIB = 2048
+"""The size of every thin volume: containerd's base_image_size."""
+DRIVE = "drive-0"
+DISK_TRIES = 100
+STATUS = "dmsetup status (snapshot)"
+KERNEL_NAME = "kernel name of the snapshot"
+
+
+def blockdev(volume: Volume) -> tuple[str, ...]:
+    """QEMU's back end of the volume, with Kata's options (block_device_aio, cache_direct)."""
+    options = "aio=io_uring,cache.direct=off,cache.no-flush=off"
+    return (
+        "-blockdev",
+        f"driver=host_device,node-name={DRIVE},filename={volume.device},{options}",
+    )
+
+
+def wait_for_disk(disk: str) -> tuple[str, ...]:
+    """The guest's shell lines that wait until the kernel has found *disk*."""
+    return (
+        f"tries=0; until [ -b /dev/{disk} ]; do tries=$((tries + 1));"
+        f" [ $tries -lt {DISK_TRIES} ] || {{ echo 'no /dev/{disk}'; exit 1; }};"
+        " usleep 50000; done",
+    )
+
+
+def mount(disk: str) -> tuple[str, ...]:
+    """The guest's shell lines that mount *disk* as the root file system."""
+    return (*wait_for_disk(disk), f"mount -t ext4 /dev/{disk} {ROOT}")
+
+
+def questions(volume: Volume) -> dict[str, str]:
+    """The volume's state in device-mapper, and the name its kernel device has."""
+    return {
+        STATUS: f"dmsetup status {volume.device}",
+        KERNEL_NAME: f"readlink -f {volume.device}",
+    }
+
+
+def facts(volume: Volume, answers: Mapping[str, str]) -> Iterator[Fact]:
+    """The volume is thin and active, and QEMU holds it open."""
+    yield status_fact(volume, answers)
+    device = answers[KERNEL_NAME].strip()
+    is_open = bool(device) and device in answers[QEMU_FILES].split()
+    yield Fact(
+        subject="QEMU holds the thin volume",
+        source="/proc/PID/fd",
+        expected=device or "a device-mapper device",
+        observed="open" if is_open else "not open",
+        holds=is_open,
+    )
+
+
+def status_fact(volume: Volume, answers: Mapping[str, str]) -> Fact:
+    """The volume is a thin one, and its pool has not failed."""
+    words = answers[STATUS].split()
+    is_thin = "thin" in words and "Fail" not in words
+    return Fact(
+        subject=f"snapshot {volume.device}",
+        source=STATUS,
+        expected="a thin volume",
+        observed=answers[STATUS].strip() or "absent",
+        holds=is_thin,
+    )
