@@ -47,5 +47,3 @@ class Sample(msgspec.Struct, frozen=True, kw_only=True):
     """The tool's own report, relative to the run's directory."""
     noise: dict[str, float | None]
     """Deltas over the measurement; None is unknown, not clean."""
-    is_valid: bool = True
-    """False if the evidence after the measurement contradicted the cell."""

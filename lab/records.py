@@ -1,0 +1,91 @@
+"""What a run leaves in its directory: one type a file. Samples and evidence have their own."""
+
+from __future__ import annotations
+
+from datetime import datetime  # noqa: TC003 - msgspec reads the annotations
+from enum import StrEnum
+
+import msgspec
+
+from lab import __version__
+from lab.outcome import Outcome  # noqa: TC001 - msgspec reads the annotations
+from lab.plan import Plan  # noqa: TC001 - msgspec reads the annotations
+
+SCHEMA_VERSION = 1
+"""
+Of everything in a run's directory; ``run.json`` carries it.
+
+History: 1 is the first.
+"""
+
+
+class RunStatus(StrEnum):
+    """How far a run has come. One that stays RUNNING has crashed."""
+
+    RUNNING = "running"
+    COMPLETE = "complete"
+    INTERRUPTED = "interrupted"
+
+
+class RunHeader(msgspec.Struct, frozen=True, kw_only=True):
+    """``run.json``: what was asked for, written before the first sample."""
+
+    schema: int = SCHEMA_VERSION
+    id: str = ""
+    """The directory's name; the store gives it."""
+    created: datetime
+    """UTC."""
+    command_line: tuple[str, ...]
+    topology: str
+    """As one would write it after ``--topology``."""
+    plan: Plan
+    status: RunStatus = RunStatus.RUNNING
+    lab_version: str = __version__
+
+
+class Environment(msgspec.Struct, frozen=True, kw_only=True):
+    """``environment.json``: on what the run was measured. Facts by name, as they were read."""
+
+    accelerator: str
+    """``kvm`` or ``tcg``."""
+    is_emulated: bool
+    """Whether the node ran without hardware virtualisation: its numbers are not hardware's."""
+    accelerator_reason: str
+    """What the probe of the host answered."""
+    host: dict[str, str]
+    images: dict[str, str]
+    """Digest by name."""
+    versions: dict[str, str]
+    knobs: dict[str, str]
+
+
+class OutcomeRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """A line of ``outcomes.jsonl``: what became of one scenario in one boot."""
+
+    boot: str
+    cell: str
+    round: int
+    """From 1."""
+    scenario: str
+    """The pytest node id without its parameter."""
+    outcome: Outcome
+    reason: str = ""
+    started: datetime
+    """UTC."""
+    elapsed_s: float
+    console_tail: tuple[str, ...] = ()
+    """The last lines of the console, where they tell why."""
+
+
+class Timeline(msgspec.Struct, frozen=True, kw_only=True):
+    """``timeline.json``: where the wall-clock time of the run went. Phases do not overlap."""
+
+    building_s: float
+    booting_s: float
+    measuring_s: float
+    total_s: float
+
+    @property
+    def other_s(self) -> float:
+        """Seconds that were neither building, booting nor measuring: the bench's own cost."""
+        return max(0.0, self.total_s - self.building_s - self.booting_s - self.measuring_s)

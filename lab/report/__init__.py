@@ -1,0 +1,30 @@
+"""
+A run for people and for machines: ``report.html``, ``summary.md`` and ``junit.xml``.
+
+All three can be made again from the run's directory alone, on any machine.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from lab.report import html, junit, markdown, view
+from lab.run import Run
+from lab.store import write_report
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def write(run_dir: Path) -> None:
+    """
+    Write all reports of the run in *run_dir* beside its results.
+
+    Raises:
+        StoreError: if the run cannot be read, or the reports cannot be written.
+    """
+    run = Run.load(run_dir)
+    report = view.build(run)
+    write_report(run_dir / "report.html", html.render_report(report))
+    write_report(run_dir / "summary.md", markdown.render(report))
+    write_report(run_dir / "junit.xml", junit.render(run))

@@ -1,0 +1,65 @@
+"""The report as one self-contained HTML file: no request to anywhere, works without scripts."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from functools import cache
+from importlib import resources
+from typing import TYPE_CHECKING
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from lab.matrix import Cell, Runtime
+from lab.report import view
+from lab.report.axes import MEANING
+from lab.report.text import clean, count
+
+if TYPE_CHECKING:
+    from lab.run import Run
+
+
+def render(run: Run) -> str:
+    """Write the page. The same run gives the same bytes."""
+    return render_report(view.build(run))
+
+
+def render_report(report: view.Report) -> str:
+    """Write the page of a report that is already decided."""
+    style, script = _asset("report.css"), _asset("report.js")
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    return (
+        _templates()
+        .get_template("report.html.j2")
+        .render(
+            report=report,
+            style=Markup(style),  # noqa: S704 - the package's own file
+            script=Markup(script),  # noqa: S704 - the package's own file
+            script_digest=digest,
+            reference=lambda network, storage: Cell(network, storage, Runtime.REFERENCE),
+        )
+    )
+
+
+@cache
+def _templates() -> Environment:
+    environment = Environment(
+        loader=PackageLoader("lab.report"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        finalize=_printable,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.globals.update(count=count, meaning=MEANING)
+    return environment
+
+
+def _printable(value: object) -> object:
+    """Everything that a template prints passes here: nothing unclean can be forgotten."""
+    return clean(value) if isinstance(value, str) and not isinstance(value, Markup) else value
+
+
+def _asset(name: str) -> str:
+    return (resources.files("lab.report") / "templates" / name).read_text(encoding="utf-8")

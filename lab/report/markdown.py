@@ -1,0 +1,92 @@
+"""The report in a few lines of Markdown, for a pull request or a mail."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from lab.matrix import Cell, Runtime
+from lab.report.text import clean, count
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from lab.report.panels import Panel, Row
+    from lab.report.view import Grid, Report
+
+_SPECIAL = re.compile(r"([\\`*_\[\]<>|#~&@])")
+
+
+def render(report: Report) -> str:
+    """Write the summary of a report."""
+    blocks = [f"# {'✓' if report.is_good else '✗'} {_text(report.verdict)}"]
+    if report.banner:
+        blocks.append(f"> **{_text(report.banner.headline)}** {_text(report.banner.reason)}")
+    blocks += [_text(notice) for notice in report.notices]
+    blocks += _failures(report)
+    if report.default and report.grid.storages:
+        blocks += [_caption(report.default), _matrix(report.grid, report.default)]
+    blocks += [_controls(report.default)] if report.default else []
+    blocks += [
+        f"- {_text(absence.outcome)} ({_text(', '.join(absence.cells))}): {_text(absence.reason)}"
+        for absence in report.absences
+    ]
+    header = report.header
+    blocks.append(
+        f"{_text(header.id)}: topology {_text(header.topology)}, profile"
+        f" {_text(header.plan.profile)}, {count(header.plan.rounds, 'round')}, seed"
+        f" {header.plan.seed}. The whole report is `report.html`."
+    )
+    return "\n\n".join(block for block in blocks if block) + "\n"
+
+
+def _failures(report: Report) -> list[str]:
+    return [
+        f"- **{problem.outcome}** {_text(problem.cell)}: {_text(problem.reason)}"
+        f" ({_text(problem.scenarios)}; {problem.boots})\n"
+        f"  repeat it: {_code(problem.command)}"
+        for problem in report.problems
+    ]
+
+
+def _caption(panel: Panel) -> str:
+    return f"**{_text(panel.metric.title)}** ({panel.direction}; × is against runc)"  # noqa: RUF001
+
+
+def _matrix(grid: Grid, panel: Panel) -> str:
+    lines = [["", *grid.storages], ["---", *["---:" for _ in grid.storages]]]
+    for network in grid.networks:
+        cells = [Cell(network, storage, Runtime.REFERENCE) for storage in grid.storages]
+        lines.append([network, *[_entry(grid, panel, cell) for cell in cells]])
+    return "\n".join(_line(line) for line in lines)
+
+
+def _entry(grid: Grid, panel: Panel, cell: Cell) -> str:
+    if cell in grid.absent:
+        return grid.absent[cell].outcome
+    row = panel.row(cell)
+    return _value(row) if row else "-"
+
+
+def _value(row: Row) -> str:
+    if row.missing:
+        return row.missing.outcome
+    ratio = f" ({row.comparison.text})" if row.comparison else ""
+    return f"{row.value}{ratio}"
+
+
+def _controls(panel: Panel) -> str:
+    controls = [f"{row.cell}: {_value(row)}" for row in panel.rows if row.is_control]
+    return f"Controls without a guest: {_text('; '.join(controls))}." if controls else ""
+
+
+def _line(entries: Sequence[str]) -> str:
+    return f"| {' | '.join(entries)} |"
+
+
+def _text(text: str) -> str:
+    return _SPECIAL.sub(r"\\\1", " ".join(clean(text).split()))
+
+
+def _code(text: str) -> str:
+    return f"`{clean(text).replace('`', '')}`"

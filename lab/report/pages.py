@@ -1,0 +1,254 @@
+"""One cell at a time: its boots, every outcome, every value, and what proves them."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from lab.outcome import Outcome
+from lab.report.missing import GRAVEST_FIRST, Missing, missing_in
+from lab.report.text import link, scenario_group, scenario_title
+from lab.store import CONSOLES, EVIDENCE
+from lab.units import format_duration, format_value
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from lab.matrix import Cell
+    from lab.outcome import Evidence, Fact
+    from lab.plan import Boot
+    from lab.records import OutcomeRecord
+    from lab.run import Run
+    from lab.sample import Sample
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BootLine:
+    """One sandbox of the cell."""
+
+    id: str
+    label: str
+    position: int
+    started: str
+    elapsed: str
+    distrust: str
+    """Why its samples are INVALID; empty if they are not."""
+    evidence: str
+    console: str
+    """Links; empty where there is no such file."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScenarioLine:
+    """One scenario over the cell's boots."""
+
+    scenario: str
+    title: str
+    group: str
+    tally: tuple[tuple[str, int], ...]
+    """Outcomes and how many boots had them, the gravest first."""
+    reasons: tuple[str, ...]
+
+    @property
+    def is_bad(self) -> bool:
+        """Whether any boot had an outcome that the run cannot pass with."""
+        return any(Outcome(kind).is_bad for kind, _ in self.tally)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Value:
+    """One sample, as it was stored."""
+
+    text: str
+    raw: str
+    is_valid: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ValueLine:
+    """One metric, boot by boot; a boot without a sample has none."""
+
+    title: str
+    boots: tuple[tuple[Value, ...], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FactLine:
+    """One fact of the evidence, before and after; None where it was not read."""
+
+    subject: str
+    source: str
+    expected: str
+    before: Fact | None
+    after: Fact | None
+
+    @property
+    def holds(self) -> bool:
+        """Whether nothing that was read contradicts it."""
+        return all(fact.holds for fact in (self.before, self.after) if fact is not None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FactTable:
+    """The evidence of one boot."""
+
+    boot: str
+    facts: tuple[FactLine, ...]
+    has_after: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CellPage:
+    """All that is known of one cell."""
+
+    cell: Cell
+    headline: str
+    tone: str
+    """``good``, ``bad`` or ``quiet``."""
+    missing: Missing | None
+    boots: tuple[BootLine, ...]
+    scenarios: tuple[ScenarioLine, ...]
+    values: tuple[ValueLine, ...]
+    evidence: tuple[FactTable, ...]
+    """Of the first boot that has any, and of each whose evidence contradicts the cell."""
+    agreeing: int
+    """Further boots whose evidence holds; their files are linked."""
+
+
+def page(run: Run, cell: Cell) -> CellPage:
+    """Put together what *run* knows of *cell*."""
+    name = str(cell)
+    boots = sorted(
+        (boot for boot in run.header.plan.order if boot.cell_name == name), key=lambda b: b.round
+    )
+    outcomes = [record for record in run.outcomes if record.cell == name]
+    samples = [sample for sample in run.samples if sample.cell == name]
+    evidence = _evidence(run, boots)
+    proven = sum(boot.id in run.evidence for boot in boots)
+    return CellPage(
+        cell=cell,
+        headline=_headline(outcomes),
+        tone=_tone(outcomes, has_doubt=any(boot.id in run.distrusted for boot in boots)),
+        missing=None if samples else missing_in(run, cell),
+        boots=tuple(_boot_line(run, boot, outcomes) for boot in boots),
+        scenarios=_scenario_lines(outcomes),
+        values=_value_lines(run, boots, samples),
+        evidence=evidence,
+        agreeing=proven - len(evidence),
+    )
+
+
+def tally(outcomes: Sequence[OutcomeRecord]) -> tuple[tuple[str, int], ...]:
+    """Count outcomes, the gravest first."""
+    counted = Counter(record.outcome for record in outcomes)
+    return tuple(
+        (kind.value, counted[kind]) for kind in (*GRAVEST_FIRST, Outcome.PASS) if counted[kind]
+    )
+
+
+def _headline(outcomes: Sequence[OutcomeRecord]) -> str:
+    kinds = tally(outcomes)
+    if not kinds:
+        return Outcome.NOT_RUN.value
+    if len(kinds) == 1:
+        return f"all {kinds[0][0]}"
+    return ", ".join(f"{number} {kind}" for kind, number in kinds)
+
+
+def _tone(outcomes: Sequence[OutcomeRecord], *, has_doubt: bool) -> str:
+    if has_doubt or any(record.outcome.is_bad for record in outcomes):
+        return "bad"
+    return "good" if any(record.outcome is Outcome.PASS for record in outcomes) else "quiet"
+
+
+def _boot_line(run: Run, boot: Boot, outcomes: Sequence[OutcomeRecord]) -> BootLine:
+    mine = [record for record in outcomes if record.boot == boot.id]
+    console = f"{CONSOLES}/{boot.id}.log"
+    return BootLine(
+        id=boot.id,
+        label=f"r{boot.round}",
+        position=boot.position,
+        started=f"{min(record.started for record in mine):%H:%M:%S}" if mine else "",
+        elapsed=format_duration(sum(record.elapsed_s for record in mine)) if mine else "",
+        distrust=run.distrusted.get(boot.id, ""),
+        evidence=link(f"{EVIDENCE}/{boot.id}.json") if boot.id in run.evidence else "",
+        console=link(console) if console in run.consoles else "",
+    )
+
+
+def _scenario_lines(outcomes: Sequence[OutcomeRecord]) -> tuple[ScenarioLine, ...]:
+    by_scenario: dict[str, list[OutcomeRecord]] = defaultdict(list)
+    for record in outcomes:
+        by_scenario[record.scenario].append(record)
+    return tuple(
+        ScenarioLine(
+            scenario=scenario,
+            title=scenario_title(scenario),
+            group=scenario_group(scenario),
+            tally=tally(records),
+            reasons=_reasons(records),
+        )
+        for scenario, records in by_scenario.items()
+    )
+
+
+def _reasons(records: Sequence[OutcomeRecord]) -> tuple[str, ...]:
+    rounds: dict[str, list[int]] = defaultdict(list)
+    for record in records:
+        if record.outcome is not Outcome.PASS and record.reason:
+            rounds[record.reason].append(record.round)
+    if len(records) == 1:
+        return tuple(rounds)
+    return tuple(
+        f"{', '.join(f'r{n}' for n in numbers)}: {reason}" for reason, numbers in rounds.items()
+    )
+
+
+def _value_lines(
+    run: Run, boots: Sequence[Boot], samples: Sequence[Sample]
+) -> tuple[ValueLine, ...]:
+    valid = set(map(id, run.valid_samples))
+    by_metric: dict[str, dict[str, list[Value]]] = {}
+    titles: dict[str, str] = {}
+    for sample in samples:
+        metric = sample.metric
+        titles[metric.name] = metric.title
+        value = Value(
+            text=format_value(sample.value, metric.unit),
+            raw=link(sample.raw),
+            is_valid=id(sample) in valid,
+        )
+        by_metric.setdefault(metric.name, {}).setdefault(sample.boot, []).append(value)
+    return tuple(
+        ValueLine(title=titles[name], boots=tuple(tuple(values.get(boot.id, ())) for boot in boots))
+        for name, values in by_metric.items()
+    )
+
+
+def _evidence(run: Run, boots: Sequence[Boot]) -> tuple[FactTable, ...]:
+    proven = [boot.id for boot in boots if boot.id in run.evidence]
+    tables = [_fact_table(boot, run.evidence[boot]) for boot in proven]
+    doubtful = [table for table in tables if not all(line.holds for line in table.facts)]
+    return tuple(doubtful if tables[:1] == doubtful[:1] else [*tables[:1], *doubtful])
+
+
+def _fact_table(boot: str, kept: Sequence[Evidence]) -> FactTable:
+    read: dict[tuple[str, str, str], dict[str, Fact]] = defaultdict(dict)
+    for evidence in kept:
+        for fact in evidence.facts:
+            read[fact.subject, fact.source, fact.expected][evidence.phase] = fact
+    return FactTable(
+        boot=boot,
+        facts=tuple(
+            FactLine(
+                subject=subject,
+                source=source,
+                expected=expected,
+                before=phases.get("before"),
+                after=phases.get("after"),
+            )
+            for (subject, source, expected), phases in read.items()
+        ),
+        has_after=any(evidence.phase == "after" for evidence in kept),
+    )

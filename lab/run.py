@@ -1,0 +1,235 @@
+"""Reads ``results/<run>/`` and judges what in it may be believed."""
+
+from __future__ import annotations
+
+import difflib
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import msgspec
+
+from lab.errors import StoreError, UsageError
+from lab.matrix import Cell
+from lab.outcome import Evidence, Outcome
+from lab.records import SCHEMA_VERSION, Environment, OutcomeRecord, RunHeader, Timeline
+from lab.sample import Sample
+from lab.store import (
+    CONSOLES,
+    ENVIRONMENT,
+    EVIDENCE,
+    HEADER,
+    LAST,
+    OUTCOMES,
+    SAMPLES,
+    TIMELINE,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
+
+T = TypeVar("T")
+Document = dict[str, Any]
+
+MIGRATIONS: Mapping[int, Callable[[Document], Document]] = {}
+"""By version of the schema: the step from that version of ``run.json`` to the next."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run:
+    """One run as it lies on the disk. Nothing here writes."""
+
+    path: Path
+    header: RunHeader
+    environment: Environment | None
+    """None if the run ended before it was recorded."""
+    samples: tuple[Sample, ...]
+    """All of them; :attr:`valid_samples` leaves out what is not to be used."""
+    recorded: tuple[OutcomeRecord, ...]
+    """As the run wrote them; :attr:`outcomes` is the judged form."""
+    evidence: Mapping[str, tuple[Evidence, ...]]
+    """By boot."""
+    consoles: tuple[str, ...]
+    """Relative to the run's directory."""
+    timeline: Timeline | None
+    warnings: tuple[str, ...]
+    """What reading it had to forgive."""
+
+    @classmethod
+    def load(cls, path: Path) -> Run:
+        """
+        Read the run in the directory *path*.
+
+        Raises:
+            StoreError: if it is no run, of another schema, or damaged beyond a torn last line.
+        """
+        header = _read_header(path / HEADER)
+        warnings: list[str] = []
+        samples = _read_lines(path / SAMPLES, Sample, warnings)
+        recorded = _read_lines(path / OUTCOMES, OutcomeRecord, warnings)
+        planned = {boot.id for boot in header.plan.order}
+        strangers = {s.boot for s in samples} | {o.boot for o in recorded}
+        strangers -= planned
+        if strangers:
+            warnings.append(f"left out, as not in the plan: {', '.join(sorted(strangers))}")
+        return cls(
+            path=path,
+            header=header,
+            environment=_read_optional(path / ENVIRONMENT, Environment),
+            samples=tuple(sample for sample in samples if sample.boot in planned),
+            recorded=tuple(record for record in recorded if record.boot in planned),
+            evidence={
+                file.stem: _decode(file, tuple[Evidence, ...])
+                for file in sorted((path / EVIDENCE).glob("*.json"))
+            },
+            consoles=tuple(f"{CONSOLES}/{f.name}" for f in sorted((path / CONSOLES).glob("*.log"))),
+            timeline=_read_optional(path / TIMELINE, Timeline),
+            warnings=tuple(warnings),
+        )
+
+    @cached_property
+    def distrusted(self) -> Mapping[str, str]:
+        """
+        By boot: why nothing measured in it may be used. Boots that may be used are not in it.
+
+        Samples are written before the evidence that may contradict them is read, and are
+        never changed: so their validity is not stored but follows from what was stored.
+        """
+        boots = dict.fromkeys(
+            [s.boot for s in self.samples]
+            + [o.boot for o in self.recorded if o.outcome is Outcome.PASS]
+        )
+        reasons = {boot: _doubt(self.evidence.get(boot, ())) for boot in boots}
+        return {boot: reason for boot, reason in reasons.items() if reason}
+
+    @cached_property
+    def outcomes(self) -> tuple[OutcomeRecord, ...]:
+        """What became of each scenario; a PASS in a boot that is not to be trusted is INVALID."""
+        return tuple(
+            msgspec.structs.replace(
+                record, outcome=Outcome.INVALID, reason=self.distrusted[record.boot]
+            )
+            if record.outcome is Outcome.PASS and record.boot in self.distrusted
+            else record
+            for record in self.recorded
+        )
+
+    @cached_property
+    def valid_samples(self) -> tuple[Sample, ...]:
+        """The samples of proven boots whose scenario was not judged INVALID."""
+        invalid = {(o.boot, o.scenario) for o in self.outcomes if o.outcome is Outcome.INVALID}
+        return tuple(
+            sample
+            for sample in self.samples
+            if sample.boot not in self.distrusted and (sample.boot, sample.scenario) not in invalid
+        )
+
+
+def exit_status(run: Run) -> int:
+    """0 only if something was measured and nothing is FAIL, BLOCKED, INVALID or INFRA; else 1."""
+    is_bad = bool(run.distrusted) or any(record.outcome.is_bad for record in run.outcomes)
+    return 1 if is_bad or not run.valid_samples else 0
+
+
+def find_run(root: Path, name: str) -> Path:
+    """
+    The directory of the run that a user calls *name*: a path, a run's id, or ``last``.
+
+    Raises:
+        UsageError: if there is none, with the nearest known.
+    """
+    for path in (root / name, root.cwd() / name):
+        if (path / HEADER).is_file():
+            return path.resolve()
+    known = sorted(path.parent.name for path in root.glob(f"*/{HEADER}"))
+    known = [each for each in known if each != LAST]
+    if not known:
+        raise UsageError(f"there are no runs in {root}", remedy="make one: nox -s matrix")
+    near = difflib.get_close_matches(name, known, n=1, cutoff=0.4)
+    hint = f"did you mean {near[0]!r}? " if near else ""
+    raise UsageError(
+        f"there is no run {name!r} in {root}", remedy=f"{hint}the newest is {known[-1]!r}, or last"
+    )
+
+
+def _doubt(kept: tuple[Evidence, ...]) -> str:
+    for evidence in kept:
+        for fact in evidence.contradictions:
+            return (
+                f"evidence {evidence.phase} the measurements: {fact.subject}:"
+                f" expected {fact.expected}, observed {fact.observed}"
+            )
+    if not any(evidence.phase == "before" and evidence.facts for evidence in kept):
+        return "no evidence was read before the measurements"
+    return ""
+
+
+def _read_header(path: Path) -> RunHeader:
+    document = _decode(path, Document)
+    found = document.get("schema")
+    if not isinstance(found, int) or found > SCHEMA_VERSION:
+        raise StoreError(
+            f"{path} has schema {found!r}; this lab reads up to {SCHEMA_VERSION}",
+            remedy=f"use the lab that wrote it (version {document.get('lab_version', 'unknown')})"
+            " or a newer one",
+        )
+    for version in range(found, SCHEMA_VERSION):
+        if version not in MIGRATIONS:
+            raise StoreError(
+                f"{path} has schema {found}, which nothing reads any more",
+                remedy="use the lab that wrote it",
+            )
+        document = MIGRATIONS[version](document)
+    try:
+        header = msgspec.convert(document, RunHeader)
+        for name in header.plan.cell_names:
+            Cell.parse(name)
+    except (msgspec.ValidationError, UsageError) as error:
+        raise _damaged(path, error) from error
+    return header
+
+
+def _read_optional(path: Path, kind: type[T]) -> T | None:
+    return _decode(path, kind) if path.exists() else None
+
+
+def _read_lines(path: Path, kind: type[T], warnings: list[str]) -> tuple[T, ...]:
+    """Read one record a line; a last line that a crash has torn is left out, and said so."""
+    if not path.exists():
+        return ()
+    *lines, rest = _bytes(path).split(b"\n")
+    if rest:
+        warnings.append(f"{path.name}: the last line is torn, the record in it is lost")
+    records = []
+    for number, line in enumerate(lines, start=1):
+        try:
+            records.append(msgspec.json.decode(line, type=kind))
+        except msgspec.DecodeError as error:
+            raise _damaged(path, error, line=number) from error
+    return tuple(records)
+
+
+def _decode(path: Path, kind: type[T]) -> T:
+    try:
+        return msgspec.json.decode(_bytes(path), type=kind)
+    except msgspec.DecodeError as error:
+        raise _damaged(path, error) from error
+
+
+def _bytes(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise StoreError(
+            f"cannot read {path}: {error.strerror}",
+            remedy="name a directory that `lab matrix` has made, or `last`",
+        ) from error
+
+
+def _damaged(path: Path, error: Exception, *, line: int | None = None) -> StoreError:
+    place = f"{path}, line {line}" if line else str(path)
+    problem = error.problem if isinstance(error, UsageError) else str(error)
+    return StoreError(
+        f"{place} is damaged: {problem}", remedy="restore it from a copy, or make the run again"
+    )

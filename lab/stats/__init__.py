@@ -1,0 +1,1 @@
+"""Statistics of boots: pure functions over numbers."""

@@ -1,0 +1,214 @@
+"""
+Writes ``results/<run>/`` as it happens; :mod:`lab.run` reads it back.
+
+A crash loses at most the record in flight: records are lines, appended and fsynced one by
+one; whole files are replaced, never rewritten in place.
+"""
+
+from __future__ import annotations
+
+import errno
+import itertools
+import os
+import re
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from lab.errors import StoreError
+from lab.files import append_line, write_atomic
+from lab.outcome import Evidence
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from lab.records import Environment, OutcomeRecord, RunHeader, RunStatus, Timeline
+    from lab.sample import Sample
+
+HEADER = "run.json"
+ENVIRONMENT = "environment.json"
+TIMELINE = "timeline.json"
+SAMPLES = "samples.jsonl"
+OUTCOMES = "outcomes.jsonl"
+EVIDENCE = "evidence"
+CONSOLES = "consoles"
+RAW = "raw"
+LAST = "last"
+
+FILE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9+._-]{0,199}")
+"""What a name from outside must look like to become part of a path."""
+
+
+@dataclass(frozen=True, slots=True)
+class Store:
+    """The directory of one run, while it is written."""
+
+    path: Path
+    header: RunHeader
+
+    @classmethod
+    def create(cls, root: Path, header: RunHeader) -> Store:
+        """Make the run's directory under *root*, write the plan into it, point ``last`` to it."""
+        with _writing(root):
+            root.mkdir(parents=True, exist_ok=True)
+            path = _new_directory(root, _run_id(header))
+            store = cls(path, msgspec.structs.replace(header, id=path.name))
+            _write_json(path / HEADER, store.header)
+            for name in (EVIDENCE, CONSOLES, RAW):
+                (path / name).mkdir()
+            _point_last_to(path)
+        return store
+
+    def finish(self, status: RunStatus) -> None:
+        """Record how the run ended."""
+        self._replace(HEADER, msgspec.structs.replace(self.header, status=status))
+
+    def add_sample(self, sample: Sample) -> None:
+        """Append a sample; on return the disk has it."""
+        self._append(SAMPLES, sample)
+
+    def add_outcome(self, record: OutcomeRecord) -> None:
+        """Append what became of a scenario; on return the disk has it."""
+        self._append(OUTCOMES, record)
+
+    def add_evidence(self, boot: str, evidence: Evidence) -> None:
+        """Keep *evidence* of a boot beside what is already kept of it."""
+        name = f"{EVIDENCE}/{checked_name(boot)}.json"
+        path = self.path / name
+        kept = msgspec.json.decode(path.read_bytes(), type=list[Evidence]) if path.exists() else []
+        self._replace(name, [*kept, evidence])
+
+    def add_raw(self, boot: str, name: str, text: str) -> str:
+        """
+        Keep a tool's own report as ``raw/<boot>/<name>``.
+
+        Returns:
+            The path relative to the run's directory, for :attr:`Sample.raw`. A report is
+            never overwritten: a second one of the same name gets a number.
+        """
+        directory = self.path / RAW / checked_name(boot)
+        stem, dot, suffix = checked_name(name).rpartition(".")
+        candidates = itertools.chain(
+            [name], (f"{stem or suffix}-{n}{dot and '.' + suffix}" for n in itertools.count(2))
+        )
+        path = next(directory / each for each in candidates if not (directory / each).exists())
+        with self._present(path):
+            write_atomic(path, text)
+        return path.relative_to(self.path).as_posix()
+
+    def console_path(self, name: str) -> Path:
+        """Where the console of a node or a boot is to be written, from its first byte."""
+        return self.path / CONSOLES / f"{checked_name(name)}.log"
+
+    def set_environment(self, environment: Environment) -> None:
+        """Record on what the run is measured."""
+        self._replace(ENVIRONMENT, environment)
+
+    def set_timeline(self, timeline: Timeline) -> None:
+        """Record where the time went."""
+        self._replace(TIMELINE, timeline)
+
+    def _replace(self, name: str, record: object) -> None:
+        with self._present(self.path / name):
+            _write_json(self.path / name, record)
+
+    def _append(self, name: str, record: msgspec.Struct) -> None:
+        path = self.path / name
+        line = msgspec.json.encode(record).decode()
+        with self._present(path):
+            size = path.stat().st_size if path.exists() else 0
+            try:
+                append_line(path, line)
+            except OSError:
+                # Half a line would spoil the next one, once the disk has room again.
+                with suppress(OSError):
+                    os.truncate(path, size)
+                raise
+
+    @contextmanager
+    def _present(self, path: Path) -> Iterator[None]:
+        """Refuse to make a run's directory anew that somebody has moved or removed."""
+        if not (self.path / HEADER).is_file():
+            raise StoreError(
+                f"cannot write {path}: the directory of the run is gone",
+                remedy=f"leave {self.path} in place while the run goes on, and start it again",
+            )
+        with _writing(path):
+            yield
+
+
+def write_report(path: Path, text: str) -> None:
+    """Write a file that is made from a run, beside the run's own."""
+    with _writing(path):
+        write_atomic(path, text)
+
+
+def checked_name(name: str) -> str:
+    """
+    Let *name* through if it can be nothing but a file's name.
+
+    Raises:
+        StoreError: if it could leave its directory, hide, or surprise a shell.
+    """
+    if not FILE_NAME.fullmatch(name):
+        raise StoreError(
+            f"{name!r} cannot be the name of a file in the results",
+            remedy="use letters, digits and + . _ - and begin with a letter or a digit",
+        )
+    return name
+
+
+def _run_id(header: RunHeader) -> str:
+    return checked_name(f"{header.created:%Y-%m-%dT%H-%M-%S}-{header.plan.profile}")
+
+
+def _new_directory(root: Path, name: str) -> Path:
+    path = root / name
+    for number in itertools.count(2):
+        try:
+            path.mkdir()
+        except FileExistsError:
+            path = root / f"{name}-{number}"
+        else:
+            break
+    return path
+
+
+def _point_last_to(path: Path) -> None:
+    link = path.parent / f".{LAST}-{path.name}"
+    link.symlink_to(path.name)
+    link.replace(path.parent / LAST)
+
+
+def _write_json(path: Path, record: object) -> None:
+    write_atomic(path, msgspec.json.format(msgspec.json.encode(record), indent=1) + b"\n")
+
+
+@contextmanager
+def _writing(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        kind = error.errno or 0
+        reason = os.strerror(kind) if kind else str(error)
+        raise StoreError(
+            f"cannot write {path}: {reason}",
+            remedy=_REMEDIES.get(kind, f"see what is wrong with {path.parent}: ls -ld, df -h"),
+        ) from error
+
+
+_FREE_SPACE = (
+    "free some space (df -h names the disk), or choose another with --output;"
+    " what was measured so far is kept"
+)
+_WRITABLE = "choose a directory that this user may write with --output"
+_REMEDIES = {
+    errno.ENOSPC: _FREE_SPACE,
+    errno.EDQUOT: _FREE_SPACE,
+    errno.EACCES: _WRITABLE,
+    errno.EPERM: _WRITABLE,
+    errno.EROFS: _WRITABLE,
+}

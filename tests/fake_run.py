@@ -1,0 +1,295 @@
+"""Invented runs for tests of the store and the report. No figure here was ever measured."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+from lab import plan
+from lab.matrix import DEFAULT_CELLS, Cell, Network, Runtime, Storage
+from lab.outcome import Evidence, Fact, Outcome
+from lab.records import Environment, OutcomeRecord, RunHeader, RunStatus, Timeline
+from lab.sample import Better, Metric, Sample
+from lab.store import Store
+from lab.units import Unit
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+CREATED = datetime(2026, 11, 23, 18, 5, 12, tzinfo=UTC)
+NO_DAX = (
+    "QEMU 10.0.6: vhost-user-fs-pci has no cache-size property (asked: -device"
+    " vhost-user-fs-pci,help); virtiofsd 1.13.0 has no mapping backend"
+)
+CONSOLE = (
+    *(f"[    4.1{number:02d}000] virtiofs virtio1: probe stage {number}" for number in range(18)),
+    "[    4.731020] Kernel panic - not syncing: VFS: Unable to mount root fs",
+    "---[ end ]---",
+)
+
+NETWORK_FACTOR = {
+    Network.TCFILTER: 0.052,
+    Network.MACVTAP: 0.066,
+    Network.NONE: 0.071,
+    Network.BRIDGE: 0.049,
+    Network.L3FORWARDING: 0.047,
+    Network.VETH: 1.0,
+}
+STORAGE_FACTOR = {
+    Storage.VIRTIOFS: 0.31,
+    Storage.VIRTIOFS_DAX: 0.62,
+    Storage.NINEP: 0.11,
+    Storage.DEVMAPPER: 0.44,
+    Storage.DEVMAPPER_BLK: 0.48,
+    Storage.PMEM_DAX: 1.21,
+    Storage.OVERLAYFS: 1.0,
+}
+
+
+@dataclass(frozen=True)
+class FakeMetric:
+    """A metric with the value that the control would have, and what it depends on."""
+
+    metric: Metric
+    scenario: str
+    base: float
+    axis: str
+
+
+def _metric(
+    name: str, title: str, unit: Unit, better: Better, *, base: float, axis: str, file: str
+) -> FakeMetric:
+    return FakeMetric(
+        Metric(name, unit, better, title), f"scenarios/{axis}/{file}.py::test_{name}", base, axis
+    )
+
+
+BIT, BYTE, S = Unit.BIT_PER_SECOND, Unit.BYTE_PER_SECOND, Unit.SECOND
+UP, DOWN = Better.HIGHER, Better.LOWER
+METRICS = (
+    _metric("tcp_out_goodput", "TCP, guest to node", BIT, UP, base=8.9e9, axis="network",
+            file="test_throughput"),
+    _metric("tcp_in_goodput", "TCP, node to guest", BIT, UP, base=9.4e9, axis="network",
+            file="test_throughput"),
+    _metric("tcp_out_2_goodput", "TCP, guest to node, two streams", BIT, UP, base=9.1e9,
+            axis="network", file="test_throughput"),
+    _metric("udp_loss", "UDP loss at 80 % of the TCP rate", Unit.RATIO, DOWN, base=0.0,
+            axis="network", file="test_throughput"),
+    _metric("rr_latency_idle_p50", "Request and response, idle, p50", S, DOWN, base=41e-6,
+            axis="network", file="test_latency"),
+    _metric("rr_latency_busy_p50", "Request and response under bulk, p50", S, DOWN, base=390e-6,
+            axis="network", file="test_latency"),
+    _metric("first_write", "First write, sequential", BYTE, UP, base=240e6, axis="storage",
+            file="test_fio"),
+    _metric("seq_read", "Sequential read, caches dropped", BYTE, UP, base=780e6, axis="storage",
+            file="test_fio"),
+    _metric("rand_read_4k_iops", "Random read, 4 KiB", Unit.OPERATION_PER_SECOND, UP, base=2900,
+            axis="storage", file="test_fio"),
+    _metric("rand_write_4k_p99", "Random write, 4 KiB, p99", S, DOWN, base=2.1e-3, axis="storage",
+            file="test_fio"),
+    _metric("fsync_p50", "fsync, p50", S, DOWN, base=1.2e-3, axis="storage", file="test_fio"),
+    _metric("start_to_answer", "Start to first answer", S, DOWN, base=0.9, axis="lifecycle",
+            file="test_start"),
+)  # fmt: skip
+MEMORY = _metric("sandbox_memory", "Memory of QEMU and virtiofsd (PSS)", Unit.BYTE, DOWN,
+                 base=210 * 2**20, axis="lifecycle", file="test_start")  # fmt: skip
+CHECKS = (
+    "scenarios/network/test_connectivity.py::test_guest_reaches_node",
+    "scenarios/network/test_connectivity.py::test_node_reaches_guest",
+    "scenarios/network/test_connectivity.py::test_path_mtu_is_exact",
+    "scenarios/network/test_parity.py::test_mac_is_the_cnis",
+    "scenarios/network/test_parity.py::test_routes_are_the_cnis",
+    "scenarios/storage/test_integrity.py::test_what_was_written_is_there",
+)
+
+
+@dataclass(frozen=True)
+class Trouble:
+    """What goes wrong with a cell."""
+
+    outcome: Outcome
+    reason: str
+    rounds: tuple[int, ...] = ()
+    """Empty: all."""
+    scenario: str = ""
+    """Empty: all."""
+    console: tuple[str, ...] = ()
+
+    def hits(self, boot: plan.Boot, scenario: str) -> bool:
+        return (not self.rounds or boot.round in self.rounds) and self.scenario in {"", scenario}
+
+
+@dataclass(frozen=True, kw_only=True)
+class FakeRun:
+    """A run to be written; change what the test is about."""
+
+    cells: Sequence[Cell] = DEFAULT_CELLS
+    rounds: int = 1
+    seed: int = 7
+    profile: str = "smoke"
+    is_emulated: bool = True
+    trouble: Mapping[str, Trouble] = field(default_factory=dict)
+    contradicted: frozenset[str] = frozenset()
+    """Boots whose evidence after the measurements does not fit."""
+    metrics: Sequence[FakeMetric] = METRICS
+    excluded: Sequence[plan.Exclusion] = ()
+    status: RunStatus = RunStatus.COMPLETE
+
+    def header(self) -> RunHeader:
+        return RunHeader(
+            created=CREATED,
+            command_line=("lab", "matrix", "--profile", self.profile, "--seed", str(self.seed)),
+            topology="embedded",
+            plan=plan.make(
+                self.cells,
+                profile=self.profile,
+                rounds=self.rounds,
+                seed=self.seed,
+                excluded=self.excluded,
+            ),
+        )
+
+    def write(self, root: Path) -> Path:
+        """Write the run under *root* through the store, as the bench would."""
+        store = Store.create(root, self.header())
+        store.set_environment(environment(is_emulated=self.is_emulated))
+        store.console_path("node-1").write_text("[    0.000000] Linux version 6.12\n")
+        generator = random.Random(self.seed)  # noqa: S311 - invented figures
+        now = CREATED + timedelta(seconds=70)
+        for boot in store.header.plan.order:
+            now = self._boot(store, boot, now, generator)
+        total = (now - CREATED).total_seconds()
+        store.set_timeline(
+            Timeline(
+                building_s=0.06 * total,
+                booting_s=0.24 * total,
+                measuring_s=0.58 * total,
+                total_s=total,
+            )
+        )
+        store.finish(self.status)
+        return store.path
+
+    def _boot(
+        self, store: Store, boot: plan.Boot, now: datetime, generator: random.Random
+    ) -> datetime:
+        cell = boot.cell
+        trouble = self.trouble.get(str(cell))
+        is_up = not (trouble and not trouble.scenario and trouble.hits(boot, ""))
+        if is_up:
+            store.console_path(boot.id).write_text("booted\n")
+            store.add_evidence(boot.id, evidence(cell, "before"))
+        guest = () if cell.runtime is Runtime.RUNC else (MEMORY,)
+        scenarios = dict.fromkeys(CHECKS) | {
+            each.scenario: each for each in (*self.metrics, *guest)
+        }
+        for scenario, fake in scenarios.items():
+            hit = trouble is not None and trouble.hits(boot, scenario)
+            elapsed_s = round(generator.uniform(0.4, 3.2), 3)
+            if fake and is_up and not hit:
+                store.add_sample(_sample(store, fake, boot, now, generator))
+            store.add_outcome(
+                OutcomeRecord(
+                    boot=boot.id,
+                    cell=str(cell),
+                    round=boot.round,
+                    scenario=scenario,
+                    outcome=trouble.outcome if trouble and hit else Outcome.PASS,
+                    reason=trouble.reason if trouble and hit else "",
+                    started=now,
+                    elapsed_s=elapsed_s,
+                    console_tail=trouble.console if trouble and hit else (),
+                )
+            )
+            now += timedelta(seconds=elapsed_s + 0.3)
+        if is_up:
+            store.add_evidence(
+                boot.id, evidence(cell, "after", holds=boot.id not in self.contradicted)
+            )
+        return now + timedelta(seconds=9)
+
+
+def evidence(cell: Cell, phase: str, *, holds: bool = True) -> Evidence:
+    """Facts that fit *cell*, but for one unless it *holds*."""
+    if cell.runtime is Runtime.RUNC:
+        facts = [
+            ("root file system", "findmnt / (container)", str(cell.storage), str(cell.storage))
+        ]
+    else:
+        facts = [
+            ("device in the pod's namespace", "ip -d -j link (pod)", "tap0_kata", "tap0_kata"),
+            ("ingress qdisc on eth0", "tc -s -j qdisc show dev eth0 (pod)", "ingress", "ingress"),
+            ("redirect from eth0", "tc -s -j filter show dev eth0 ingress (pod)",
+             "mirred redirect to tap0_kata, packets > 0",
+             f"mirred redirect to tap0_kata, packets {12 if phase == 'before' else 80412}"),
+            ("MAC of the guest", "ip -j link show eth0 (guest)", "0a:58:0a:f4:00:05",
+             "0a:58:0a:f4:00:05"),
+            ("root file system", "findmnt -J / (guest)", str(cell.storage), str(cell.storage)),
+            ("vhost-net", "QEMU's command line", "vhost=on", "vhost=on"),
+        ]  # fmt: skip
+    listed = [
+        Fact(subject=subject, source=source, expected=expected, observed=observed, holds=True)
+        for subject, source, expected, observed in facts
+    ]
+    if not holds:
+        subject, source, expected, _ = facts[-1]
+        listed[-1] = Fact(
+            subject=subject, source=source, expected=expected, observed="overlay", holds=False
+        )
+    return Evidence(phase=phase, facts=tuple(listed), raw={"ip -d -j link (pod)": "[]"})
+
+
+def environment(*, is_emulated: bool) -> Environment:
+    return Environment(
+        accelerator="tcg" if is_emulated else "kvm",
+        is_emulated=is_emulated,
+        accelerator_reason=(
+            "/dev/kvm is there, but the node's kernel did not reach its marker under it within"
+            " 15 s (QEMU: KVM internal error, suberror: 1)."
+            if is_emulated
+            else "The node's kernel booted under KVM, and /dev/kvm works inside it."
+        ),
+        host={"cpu": "2 x86_64 cores", "memory": "24 GiB", "kernel": "6.1.0", "os": "Debian 12"},
+        images={"node": "sha256:" + "5f" * 32, "guest": "sha256:" + "0c" * 32,
+                "workload": "sha256:" + "b7" * 32},
+        versions={"QEMU (host)": "7.2.15", "QEMU (node)": "10.0.6", "virtiofsd": "1.13.0",
+                  "containerd": "1.7.24", "iperf3": "3.18", "fio": "3.39", "kernel": "6.12.43"},
+        knobs={"vhost-net": "on", "virtiofs cache": "auto", "MTU": "1440", "vCPUs": "2"},
+    )  # fmt: skip
+
+
+def _sample(
+    store: Store, fake: FakeMetric, boot: plan.Boot, now: datetime, generator: random.Random
+) -> Sample:
+    raw = store.add_raw(boot.id, f"{fake.metric.name}.json", '{"invented": true}\n')
+    return Sample(
+        metric=fake.metric,
+        value=_value(fake, boot.cell, generator),
+        cell=str(boot.cell),
+        round=boot.round,
+        position=boot.position,
+        boot=boot.id,
+        scenario=fake.scenario,
+        started=now.isoformat(),
+        elapsed_s=1.0,
+        raw=raw,
+        noise={"steal_s": 0.0, "psi_cpu_some_s": None},
+    )
+
+
+def _value(fake: FakeMetric, cell: Cell, generator: random.Random) -> float:
+    noise = generator.lognormvariate(0, 0.045)
+    if not fake.base:
+        return 0.0 if generator.random() < 0.6 else 0.0004 * noise
+    factors = {
+        "network": NETWORK_FACTOR[cell.network],
+        "storage": STORAGE_FACTOR[cell.storage],
+        "lifecycle": 1.0 if cell.runtime is Runtime.RUNC else 0.16,
+    }
+    if fake is MEMORY:
+        return fake.base * noise
+    factor = factors[fake.axis]
+    return fake.base * noise * (factor if fake.metric.better is UP else factor**-0.7)

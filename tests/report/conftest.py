@@ -1,0 +1,51 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from lab.outcome import Outcome
+from lab.run import Run
+from tests.fake_run import CHECKS, CONSOLE, NO_DAX, FakeRun, Trouble
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+DAX = {
+    f"{network}+virtiofs-dax+reference": Trouble(Outcome.UNSUPPORTED, NO_DAX)
+    for network in ("tcfilter", "macvtap", "none", "bridge", "l3forwarding")
+}
+TROUBLE = {
+    **DAX,
+    "macvtap+9p+reference": Trouble(Outcome.BLOCKED, "its kernel panicked", console=CONSOLE),
+    "none+devmapper+reference": Trouble(
+        Outcome.FAIL, "path MTU is 1439 bytes", rounds=(2, 4), scenario=CHECKS[2]
+    ),
+}
+
+
+@pytest.fixture(scope="package", autouse=True)
+def _fast_disk() -> Iterator[None]:
+    """Reports are read from files that no crash threatens: thousands of fsyncs would be wasted."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("os.fsync", lambda _: None)
+        yield
+
+
+@pytest.fixture(scope="package")
+def smoke(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """The default matrix under emulation: one round, no virtiofs-dax, all else well."""
+    return Run.load(FakeRun(trouble=DAX).write(tmp_path_factory.mktemp("smoke")))
+
+
+@pytest.fixture(scope="package")
+def troubled(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """Five rounds on hardware; a cell BLOCKED, one with a FAIL, one boot INVALID."""
+    fake = FakeRun(
+        rounds=5,
+        profile="standard",
+        is_emulated=False,
+        trouble=TROUBLE,
+        contradicted=frozenset({"tcfilter+virtiofs+reference-r4"}),
+    )
+    return Run.load(fake.write(tmp_path_factory.mktemp("troubled")))

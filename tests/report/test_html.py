@@ -1,0 +1,439 @@
+from __future__ import annotations
+
+import base64
+import dataclasses
+import hashlib
+import json
+import re
+from typing import TYPE_CHECKING
+
+import msgspec
+import pytest
+
+from lab import report
+from lab.matrix import ALL_CELLS, CONTROL_CELLS, DEFAULT_CELLS, Cell
+from lab.outcome import Outcome
+from lab.records import RunStatus
+from lab.report import html
+from lab.run import Run
+from tests.fake_run import CHECKS, CONSOLE, METRICS, NO_DAX, FakeRun, Trouble
+from tests.report.conftest import DAX
+from tests.report.page import Node, parse
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+HOSTILE = "</script><img src=x onerror=alert(1)>\x1b[31m\x00\x9b\u202e'\"&amp;"
+DECENT = "</script><img src=x onerror=alert(1)>'\"&amp;"
+
+
+def page(run: Run) -> Node:
+    return parse(html.render(run))
+
+
+def place(document: Node, cell: str) -> Node:
+    """The matrix's place of a cell."""
+    return document.one("table", id="matrix").one("td", data_shows=cell)
+
+
+def test_the_verdict_comes_first(smoke: Run) -> None:
+    assert page(smoke).one("h1").text == (
+        "9 of 9 reference cells and 2 of 2 runc controls measured; 3 unsupported; 0 failed;"
+        " these are not hardware's numbers."
+    )
+
+
+def test_a_run_with_failures_says_how_many(troubled: Run) -> None:
+    document = page(troubled)
+
+    assert document.one("h1").text == (
+        "8 of 9 reference cells and 2 of 2 runc controls measured; 3 unsupported; 3 failed."
+    )
+    assert "does not pass" in document.one("p", class_="state").text
+
+
+def test_emulation_is_said_in_large_letters_with_its_reason(smoke: Run) -> None:
+    headline, reason = page(smoke).one("div", class_="banner").all("p")
+
+    assert headline.text == "Emulated: these are not hardware's numbers."
+    assert "/dev/kvm is there" in reason.text
+
+
+def test_hardware_has_no_banner(troubled: Run) -> None:
+    assert page(troubled).all("div", class_="banner") == []
+
+
+def test_an_unrecorded_accelerator_is_not_taken_for_hardware(smoke: Run) -> None:
+    document = page(dataclasses.replace(smoke, environment=None))
+
+    assert "not on record" in document.one("div", class_="banner").text
+
+
+def test_failures_come_before_the_numbers_the_gravest_first(troubled: Run) -> None:
+    problems = page(troubled).one("section", id="failures").all("article")
+
+    tags = [problem.one("span", class_="tag").text for problem in problems]
+    assert tags == ["✗ INVALID", "✗ BLOCKED", "✗ FAIL"]
+    source = html.render(troubled)
+    assert source.index('id="failures"') < source.index('id="matrix"')
+
+
+def test_a_failure_has_its_console_and_the_command_that_repeats_it(troubled: Run) -> None:
+    blocked = page(troubled).one("section", id="failures").all("article")[1]
+
+    console, command = blocked.all("pre")
+    assert console.children == ["\n".join(CONSOLE)]
+    assert command.text == (
+        "nox -s matrix -- --topology embedded --cells macvtap+9p+reference"
+        " --profile standard --rounds 5 --seed 7"
+    )
+    assert "all 19 scenarios; all boots" in blocked.text
+
+
+def test_a_failure_of_some_boots_names_scenario_and_rounds(troubled: Run) -> None:
+    failed = page(troubled).one("section", id="failures").all("article")[2]
+
+    assert "path MTU is 1439 bytes" in failed.text
+    assert "path mtu is exact; boots r2, r4 of 5" in failed.text
+
+
+def test_the_matrix_has_networks_by_storages_in_their_order(smoke: Run) -> None:
+    matrix = page(smoke).one("table", id="matrix")
+
+    columns = [th.one("b").text for th in matrix.all("th", scope="col")]
+    rows = [th.one("b").text for th in matrix.all("th", scope="row")]
+    assert columns == ["virtiofs", "virtiofs-dax", "9p", "devmapper"]
+    assert rows == ["control", "tcfilter", "macvtap", "none"]
+
+
+def test_one_boot_never_has_a_spread(smoke: Run) -> None:
+    source = html.render(smoke)
+
+    cell = place(parse(source), "tcfilter+virtiofs+reference")
+    assert cell.one("span", class_="s").text == "one boot: no spread"
+    assert "±0" not in source
+
+
+def test_several_boots_have_value_spread_and_ratio(troubled: Run) -> None:
+    cell = place(page(troubled), "macvtap+virtiofs+reference")
+
+    assert cell.one("span", class_="v").text.endswith("Mbit/s")
+    assert re.fullmatch(r"±\d\.\d %, 5 boots", cell.one("span", class_="s").text)
+    assert re.fullmatch(r"0\.0\d\d\u00d7 ▼ worse", cell.one("span", class_="c").text)
+    assert len(re.findall("M", cell.all("path")[-1].attributes["d"])) == 5
+
+
+def test_an_invalid_boot_is_in_no_mean_and_on_record(troubled: Run) -> None:
+    document = page(troubled)
+    name = "tcfilter+virtiofs+reference"
+
+    assert place(document, name).one("span", class_="s").text.endswith("4 of 5 boots")
+    details = document.one("details", id=f"cell-{name}")
+    assert len(details.all("s")) == len(METRICS) + 1
+    assert "✗ does not hold: overlay" in details.text
+    assert "r4: evidence after the measurements" in details.text
+
+
+def test_an_unsupported_cell_is_hatched_with_its_reason_never_blank(smoke: Run) -> None:
+    missing = page(smoke).one("table", id="matrix").all("td", class_="missing")
+
+    assert len(missing) == 3
+    for cell in missing:
+        assert cell.one("span", class_="tag").text == "UNSUPPORTED"
+        assert cell.one("span", class_="why").text == NO_DAX
+    assert NO_DAX in page(smoke).one("section", id="absent").text
+
+
+def test_a_cell_that_lacks_only_this_metric_says_why(tmp_path: Path) -> None:
+    trouble = {
+        "none+9p+reference": Trouble(Outcome.INFRA, "ssh hung", scenario=METRICS[0].scenario)
+    }
+    document = page(Run.load(FakeRun(trouble=trouble).write(tmp_path)))
+
+    cell = place(document, "none+9p+reference")
+    assert (cell.one("span", class_="tag").text, cell.one("span", class_="why").text) == (
+        "INFRA",
+        "ssh hung",
+    )
+    panel = document.one("article", id=f"metric-{METRICS[1].metric.name}")
+    assert panel.one("tr", data_cell="none+9p+reference").one("span", class_="v").text
+
+
+def test_controls_stand_over_the_storages_that_they_are_compared_with(smoke: Run) -> None:
+    controls = page(smoke).one("table", id="matrix").all("td", class_="control")
+
+    assert [(c.attributes["data-shows"], c.attributes.get("colspan", "1")) for c in controls] == [
+        ("veth+overlayfs+runc", "3"),
+        ("veth+devmapper+runc", "1"),
+    ]
+    assert all(not control.all("span", class_="c") for control in controls)
+
+
+def test_worse_and_better_follow_the_metrics_direction(smoke: Run) -> None:
+    document = page(smoke)
+    latency = document.one("article", id="metric-fsync_p50")
+    row = latency.one("tr", data_cell="tcfilter+9p+reference")
+
+    assert latency.one("p", class_="direction").text == "lower is better"
+    assert re.fullmatch(r"\d\.\d+\u00d7 ▼ worse", row.one("span", class_="c").text)
+    assert row.one("td", class_="r").attributes["class"] == "r worse-3"
+
+
+def test_a_metric_that_may_be_zero_has_no_ratio(smoke: Run) -> None:
+    assert page(smoke).one("article", id="metric-udp_loss").all("span", class_="c") == []
+
+
+def test_every_place_of_the_matrix_finds_its_rows_for_the_script(smoke: Run) -> None:
+    document = page(smoke)
+    places = [
+        td.attributes["data-shows"] for td in document.all("td") if "data-shows" in td.attributes
+    ]
+    options = [option.attributes["value"] for option in document.all("option")]
+
+    assert len(places) == 11
+    assert options == [each.metric.name for each in METRICS] + ["sandbox_memory"]
+    for name in options:
+        rows = document.one("article", id=f"metric-{name}").all("tr")
+        found = {row.attributes.get("data-cell") for row in rows}
+        assert set(places) <= found | (
+            {str(c) for c in CONTROL_CELLS} if "memory" in name else set()
+        )
+
+
+def test_a_cells_page_links_raw_evidence_and_console(smoke: Run) -> None:
+    details = page(smoke).one("details", id="cell-none+9p+reference")
+    links = {a.attributes["href"] for a in details.all("a")}
+
+    assert "raw/none+9p+reference/tcp_out_goodput.json" in links
+    assert "evidence/none+9p+reference.json" in links
+    assert "consoles/none+9p+reference.log" in links
+
+
+def test_every_link_leads_to_a_file_of_the_run_or_into_the_page(troubled: Run) -> None:
+    report.write(troubled.path)
+    document = page(troubled)
+    ids = {node.attributes["id"] for node in document.walk() if "id" in node.attributes}
+
+    for a in document.all("a"):
+        href = a.attributes["href"]
+        if href.startswith("#"):
+            assert href[1:] in ids
+        else:
+            assert (troubled.path / href).is_file(), href
+
+
+def test_ids_are_unique(troubled: Run) -> None:
+    ids = [node.attributes["id"] for node in page(troubled).walk() if "id" in node.attributes]
+
+    assert len(ids) == len(set(ids))
+
+
+def test_evidence_shows_both_phases(smoke: Run) -> None:
+    details = page(smoke).one("details", id="cell-tcfilter+devmapper+reference")
+
+    assert "✓ mirred redirect to tap0_kata, packets 12" in details.text
+    assert "✓ mirred redirect to tap0_kata, packets 80412" in details.text
+    assert "✓ the same" in details.text
+
+
+def test_the_order_that_was_run_is_told(smoke: Run) -> None:
+    (round_one,) = page(smoke).one("ol", class_="rounds").all("ol")[1:]
+    names = [item.text.split()[1] for item in round_one.all("li")]
+
+    assert names == [boot.cell_name for boot in smoke.header.plan.order]
+
+
+def test_the_time_is_split(smoke: Run) -> None:
+    time = page(smoke).one("section", id="time")
+
+    assert [li.text.split()[0] for li in time.one("ul").all("li")] == [
+        "building",
+        "booting",
+        "measuring",
+        "other",
+    ]
+
+
+def test_what_one_round_cannot_say_is_said(smoke: Run, troubled: Run) -> None:
+    assert "Not claimed, with one round" in page(smoke).one("section", id="method").text
+    assert "with one round" not in page(troubled).one("section", id="method").text
+
+
+def test_a_run_that_did_not_end_says_so(tmp_path: Path) -> None:
+    run = Run.load(FakeRun(status=RunStatus.INTERRUPTED).write(tmp_path))
+
+    assert "interrupted" in page(run).one("p", class_="notice").text
+
+
+def test_nothing_is_asked_of_the_network(troubled: Run) -> None:
+    source = html.render(troubled)
+
+    assert not re.search(r"(?:https?:)?//[a-z0-9]", source, re.IGNORECASE)
+    for node in parse(source).walk():
+        assert node.tag not in {"img", "link", "iframe", "object", "embed", "base", "form"}
+        assert "src" not in node.attributes
+        assert not [name for name in node.attributes if name.startswith("on")]
+
+
+def test_the_policy_lets_only_this_script_run(smoke: Run) -> None:
+    document = page(smoke)
+    (script,) = document.all("script")
+    (text,) = script.children
+    assert isinstance(text, str)
+    digest = base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+
+    policy = document.one("meta", http_equiv="Content-Security-Policy").attributes["content"]
+    assert policy == (
+        "default-src 'none'; style-src 'unsafe-inline';"
+        f" script-src 'sha256-{digest}'; img-src data:"
+    )
+
+
+def test_the_same_run_gives_the_same_bytes(troubled: Run) -> None:
+    assert html.render(troubled) == html.render(Run.load(troubled.path))
+
+
+def test_hostile_text_is_shown_and_does_nothing(tmp_path: Path) -> None:
+    trouble = {
+        "none+9p+reference": Trouble(Outcome.FAIL, HOSTILE, scenario=CHECKS[0], console=(HOSTILE,))
+    }
+    run = Run.load(FakeRun(trouble=trouble).write(tmp_path))
+    hostile = [
+        msgspec.structs.replace(
+            sample,
+            metric=msgspec.structs.replace(sample.metric, title=HOSTILE, name=HOSTILE),
+            scenario=HOSTILE,
+            raw="javascript:alert(1)",
+        )
+        for sample in run.samples
+    ]
+    assert run.environment is not None
+    run = dataclasses.replace(
+        run,
+        samples=tuple(hostile),
+        header=msgspec.structs.replace(
+            run.header, topology=HOSTILE, command_line=(HOSTILE,), id=HOSTILE
+        ),
+        environment=msgspec.structs.replace(
+            run.environment, accelerator_reason=HOSTILE, host={HOSTILE: HOSTILE}
+        ),
+        warnings=(HOSTILE,),
+    )
+    source = html.render(run)
+    document = parse(source)
+
+    assert len(document.all("script")) == 1
+    assert document.all("img") == []
+    assert document.one("div", class_="banner").all("p")[1].text == DECENT
+    assert document.one("p", class_="notice").text == DECENT
+    assert not [a for a in document.all("a") if a.attributes["href"].startswith("javascript:")]
+    assert not re.search("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e]", source)
+
+
+@pytest.mark.parametrize("raw", ["../../etc/passwd", "/etc/passwd", "javascript:alert(1)", None])
+def test_a_recorded_path_that_leads_elsewhere_is_no_link(smoke: Run, raw: str | None) -> None:
+    samples = tuple(msgspec.structs.replace(sample, raw=raw) for sample in smoke.samples)
+    document = page(dataclasses.replace(smoke, samples=samples))
+
+    hrefs = {
+        a.attributes["href"]
+        for table in document.all("table", class_="values")
+        for a in table.all("a")
+    }
+    assert hrefs <= {"javascript%3Aalert%281%29"}
+
+
+def test_a_plan_without_cells_is_a_report_too(tmp_path: Path) -> None:
+    document = page(Run.load(FakeRun(cells=()).write(tmp_path)))
+
+    assert document.one("h1").text.startswith("Nothing was measured: 0 unsupported; 0 failed")
+    assert document.all("table", id="matrix") == []
+
+
+def test_a_run_that_failed_everywhere_shows_every_cell(tmp_path: Path) -> None:
+    trouble = {str(c): Trouble(Outcome.BLOCKED, "no node", console=CONSOLE) for c in DEFAULT_CELLS}
+    document = page(Run.load(FakeRun(trouble=trouble).write(tmp_path)))
+
+    assert document.one("h1").text.startswith(
+        "Nothing was measured: 0 of 12 reference cells and 0 of 2 runc controls measured;"
+        " 0 unsupported; 14 failed"
+    )
+    assert len(document.one("section", id="failures").all("article")) == 14
+    assert len(document.one("table", id="matrix").all("td", class_="missing")) == 14
+
+
+def test_a_run_of_unsupported_cells_only_shows_no_failure(tmp_path: Path) -> None:
+    cells = [Cell.parse(name) for name in DAX]
+    document = page(Run.load(FakeRun(cells=cells, trouble=DAX).write(tmp_path)))
+
+    assert document.one("h1").text.startswith("Nothing was measured: 5 unsupported; 0 failed")
+    assert "does not pass" in document.one("p", class_="state").text
+    assert document.one("section", id="failures").all("article") == []
+
+
+def test_a_run_of_controls_only_has_its_matrix(tmp_path: Path) -> None:
+    document = page(Run.load(FakeRun(cells=CONTROL_CELLS).write(tmp_path)))
+
+    assert len(document.one("table", id="matrix").all("td", class_="control")) == 2
+
+
+def test_a_run_without_controls_has_no_ratios(tmp_path: Path) -> None:
+    cells = [Cell.parse("tcfilter+9p+reference"), Cell.parse("bridge+pmem-dax+reference")]
+    document = page(Run.load(FakeRun(cells=cells).write(tmp_path)))
+
+    assert document.all("span", class_="c") == []
+    matrix = document.one("table", id="matrix")
+    assert [td.text for td in matrix.all("td", class_="none") if td.text] == ["not in this run"] * 2
+
+
+def test_a_run_that_crashed_at_once_is_a_report_too(tmp_path: Path) -> None:
+    path = FakeRun().write(tmp_path)
+    for name in ("samples.jsonl", "outcomes.jsonl", "environment.json", "timeline.json"):
+        (path / name).unlink()
+    header = json.loads((path / "run.json").read_text()) | {"status": "running"}
+    (path / "run.json").write_text(json.dumps(header))
+    document = page(Run.load(path))
+
+    assert document.one("h1").text.endswith("0 failed; 14 not run.")
+    assert "the run ended before this cell" in document.one("section", id="absent").text
+    assert "crashed" in document.one("p", class_="notice").text
+
+
+def test_a_smoke_run_stays_small(smoke: Run) -> None:
+    assert len(html.render(smoke).encode()) < 200_000
+
+
+def test_the_whole_matrix_in_ten_rounds_stays_below_a_megabyte(tmp_path: Path) -> None:
+    """32 cells, 10 boots, 13 metrics: 4160 values, each with a link to its raw report."""
+    fake = FakeRun(cells=ALL_CELLS, rounds=10, trouble=DAX)
+
+    assert len(html.render(Run.load(fake.write(tmp_path))).encode()) < 1_000_000
+
+
+def test_text_has_the_contrast_that_wcag_aa_asks_for() -> None:
+    style = html._asset("report.css")
+    pairs = re.findall(r"--([\w-]+): light-dark\((#\w{6}), (#\w{6})\)", style)
+    colours = {name: (light, dark) for name, light, dark in pairs}
+    shades = [name for name in colours if name.startswith(("worse", "better", "even"))]
+    reads = [("ink", ground) for ground in ("paper", "card", "faint", "warn", *shades)]
+    reads += [(ink, g) for ink in ("soft", "link", "bad", "good") for g in ("paper", "faint")]
+    reads += [("soft", "warn"), ("link", "warn"), ("soft", "card")]
+
+    assert len(shades) == 9
+    for ink, ground in reads:
+        for theme in (0, 1):
+            ratio = _contrast(colours[ink][theme], colours[ground][theme])
+            assert ratio >= 4.5, f"{ink} on {ground}, theme {theme}: {ratio:.2f}"
+
+
+def _contrast(one: str, other: str) -> float:
+    light, dark = sorted((_luminance(one), _luminance(other)), reverse=True)
+    return (light + 0.05) / (dark + 0.05)
+
+
+def _luminance(colour: str) -> float:
+    channels = [int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5)]
+    red, green, blue = (
+        c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels
+    )
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue

@@ -1,0 +1,52 @@
+from __future__ import annotations
+
+import pytest
+
+from lab.report.text import clean, count, link, scenario_group, scenario_title, visible
+
+
+@pytest.mark.parametrize(
+    ("dirty", "shown"),
+    [
+        ("\x1b[1;31mred\x1b[0m", "red"),
+        ("\x1b]0;title\x07text", "text"),
+        ("\x1b]8;;file:///etc\x1b\\here\x1b]8;;\x1b\\", "here"),
+        ("\x1b(Btext\x1b=", "text"),
+        ("\x1bPq#0\x1b\\after", "after"),
+        ("\x1b[2J\x1b[H\x1b[?25lboot\r\n", "boot\n"),
+        ("a\tb\nc", "a\tb\nc"),
+        ("\x00\x07\x7f\x9b\ufeffx", "x"),
+        ("evil\u202egpj.exe", "evilgpj.exe"),
+        ("ends in escape\x1b", "ends in escape"),
+        ("µs ✓ ×", "µs ✓ ×"),  # noqa: RUF001
+    ],
+)
+def test_only_what_shows_is_left(dirty: str, shown: str) -> None:
+    assert clean(dirty) == shown
+
+
+def test_control_bytes_are_written_out_for_xml() -> None:
+    assert visible("\x1b[0m\ud800\tok\n") == "#x1B[0m#xD800\tok\n"
+
+
+@pytest.mark.parametrize("path", ["", None, "/etc/passwd", "../x", "raw/../../x", "//elsewhere/x"])
+def test_links_stay_in_the_run(path: str | None) -> None:
+    assert link(path) == ""
+
+
+def test_links_are_quoted() -> None:
+    assert link("raw/a+b/x y.json") == "raw/a+b/x%20y.json"
+    assert link('raw/"><script>.json') == "raw/%22%3E%3Cscript%3E.json"
+    assert link("javascript:alert(1)") == "javascript%3Aalert%281%29"
+
+
+def test_scenarios_have_titles_and_groups() -> None:
+    scenario = "scenarios/network/test_parity.py::test_mac_is_the_cnis"
+
+    assert scenario_title(scenario) == "mac is the cnis"
+    assert scenario_group(scenario) == "network"
+    assert scenario_group("test_x.py::test_y") == "scenarios"
+
+
+def test_numbers_agree_with_their_noun() -> None:
+    assert [count(n, "boot") for n in (0, 1, 2)] == ["0 boots", "1 boot", "2 boots"]
