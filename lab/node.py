@@ -130,7 +130,9 @@ class Node:
 
     def gather(self, questions: Mapping[str, str], *, timeout_s: float) -> dict[str, str]:
         """Ask all *questions* (shell commands, by name) in one round trip; see gather_script."""
-        done = self.run(["sh", "-s"], timeout_s=timeout_s, stdin=gather_script(questions))
+        done = self.run(
+            ["sh", "-s"], timeout_s=timeout_s, check=False, stdin=gather_script(questions)
+        )
         return parse_gathered(done.stdout)
 
     @contextmanager

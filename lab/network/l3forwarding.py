@@ -33,6 +33,10 @@ def wire(pod: Pod) -> tuple[str, ...]:
         f"echo 1 > /proc/sys/net/ipv4/{key};"
         for key in ("ip_forward", f"conf/{TAP}/proxy_arp", f"conf/{INTERFACE}/proxy_arp")
     )
+    # Loose, as systemd sets it on most nodes (sysctl.d/50-default.conf). Without it the kernel
+    # drops the guest's packets as martians: their source is also an address of eth0
+    # (net/ipv4/fib_frontend.c, fib_validate_source).
+    settings += f" echo 2 > /proc/sys/net/ipv4/conf/{TAP}/rp_filter;"
     no_delay = " ".join(
         f"echo 0 > /proc/sys/net/ipv4/neigh/{device}/proxy_delay;" for device in (TAP, INTERFACE)
     )

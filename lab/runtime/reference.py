@@ -51,7 +51,8 @@ if TYPE_CHECKING:
     from lab.network.pod import Pod
 
 AGENT_TIMEOUT_S = 120.0
-CHROOT = ("/bin/chroot", ROOT)
+CHROOT = ("/bin/chroot", ROOT, "/usr/bin/env")
+"""By env, because busybox prefers its own applets to the programs of the new root."""
 CNI_RESULT = "CNI result"
 SNAPSHOT = "snapshot"
 
@@ -137,7 +138,9 @@ class ReferenceSandbox:
 
     def gather(self, questions: Mapping[str, str], *, timeout_s: float) -> dict[str, str]:
         """Ask all *questions* inside the guest, in one round trip."""
-        done = self.run(["sh", "-s"], timeout_s=timeout_s, stdin=gather_script(questions))
+        done = self.run(
+            ["sh", "-s"], timeout_s=timeout_s, check=False, stdin=gather_script(questions)
+        )
         return parse_gathered(done.stdout)
 
     def drop_caches(self) -> None:
@@ -250,7 +253,7 @@ class ReferenceSandbox:
             timeout_s=STOP_TIMEOUT_S,
             stdin="\n".join(lines) + "\n" + _leftovers(self.pod),
         )
-        if problem := left.stdout.strip().rpartition("left: ")[2]:
+        if problem := left.stdout.rpartition("left: ")[2].strip():
             detail = left.stderr.strip()
             raise SandboxError(f"{self.id} left {problem} behind: {detail}", remedy=REMEDY)
 

@@ -63,7 +63,10 @@ class Sandbox(Protocol):
     def prove(self) -> tuple[tuple[Fact, ...], dict[str, str]]:
         """Facts about what is in effect, and the answers they were read from."""
 
-    def restarted(self) -> AbstractContextManager[Sandbox]:
+    def start(self) -> None:
+        """Bring it up, and wait until it answers."""
+
+    def restart(self) -> None:
         """End this sandbox and start another on the same root file system."""
 
     def console(self) -> str:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from lab.topology import Topology
 
 SNAPSHOTTER = Snapshotter.DEVMAPPER
-MODULES: tuple[str, ...] = ("virtio_scsi", "sd_mod", "ext4")
+MODULES: tuple[str, ...] = ("virtio_scsi", "sd_mod", *thin.FILE_SYSTEM)
 DISK = "sda"
 
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from lab.storage.backend import Volume
 
 SNAPSHOTTER = devmapper.SNAPSHOTTER
-MODULES: tuple[str, ...] = ("virtio_blk", "ext4")
+MODULES: tuple[str, ...] = ("virtio_blk", *thin.FILE_SYSTEM)
 DISK = "vda"
 
 requirements = devmapper.requirements

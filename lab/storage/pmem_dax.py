@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from lab.storage.backend import Volume
 
 SNAPSHOTTER = devmapper.SNAPSHOTTER
-MODULES: tuple[str, ...] = ("virtio_pmem", "nd_pmem", "ext4")
+MODULES: tuple[str, ...] = ("virtio_pmem", "nd_pmem", *thin.FILE_SYSTEM)
 DISK = "pmem0"
 
 requirements = devmapper.requirements

@@ -1,0 +1,182 @@
+"""The bench at work: start a sandbox, prove it, let its scenarios measure, record, end it."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+from lab import command, noise
+from lab.errors import LabError
+from lab.matrix import Cell, Network, Runtime, Storage
+from lab.outcome import SUPPORTED, Evidence, Outcome, Support
+from lab.runtime.reference import ReferenceSandbox
+from lab.runtime.runc import RuncSandbox
+from lab.runtime.setting import QUESTIONS_TIMEOUT_S
+from lab.stopwatch import Activity
+from lab.storage import BACKENDS
+
+if TYPE_CHECKING:
+    from lab.plan import Boot
+    from lab.runtime.sandbox import Sandbox
+    from lab.runtime.setting import Setting
+    from lab.stopwatch import Stopwatch
+    from lab.store import Store
+
+Noise = tuple["noise.Counters", "noise.Counters"]
+"""What the host and the node have counted."""
+
+log = logging.getLogger(__name__)
+
+CONSOLE_TAIL_LINES = 20
+NOISE_TIMEOUT_S = 30.0
+PEER = Cell(Network.VETH, Storage.OVERLAYFS, Runtime.RUNC)
+PEER_NAME = "peer"
+PEER_NUMBER = 200
+"""Its address counts up from the first pod's by this many: out of the way of all others."""
+
+
+class NotMeasuredError(Exception):
+    """A scenario cannot say anything about its cell, for a reason that is an outcome."""
+
+    def __init__(
+        self, outcome: Outcome, reason: str, *, console_tail: tuple[str, ...] = ()
+    ) -> None:
+        super().__init__(f"{outcome}: {reason}")
+        self.outcome = outcome
+        self.reason = reason
+        self.console_tail = console_tail
+
+
+class Bench:
+    """The sandboxes of one lab, one boot at a time."""
+
+    def __init__(self, setting: Setting, store: Store, stopwatch: Stopwatch) -> None:
+        self.setting = setting
+        self.store = store
+        self.stopwatch = stopwatch
+        self._peer: Sandbox | None = None
+        self._open: tuple[Boot, Sandbox] | None = None
+        self._support: dict[Storage, Support] = {}
+
+    def open(self, boot: Boot) -> Sandbox:
+        """
+        Start and prove the sandbox of *boot*.
+
+        Raises:
+            NotMeasuredError: UNSUPPORTED with what was asked and answered, BLOCKED with the
+                end of the console, or INVALID with the fact that contradicts the cell.
+        """
+        support = self.support(boot.cell)
+        if not support.is_supported:
+            raise NotMeasuredError(Outcome.UNSUPPORTED, support.reason)
+        sandbox = self._make(boot.cell, name=f"boot{boot.position}", number=boot.position)
+        self._open = (boot, sandbox)
+        try:
+            with self.stopwatch.spending(Activity.BOOTING):
+                sandbox.start()
+        except LabError as error:
+            tail = tuple(self._keep_console().splitlines()[-CONSOLE_TAIL_LINES:])
+            raise NotMeasuredError(Outcome.BLOCKED, error.problem, console_tail=tail) from error
+        evidence = self.prove("before")
+        for fact in evidence.contradictions:
+            raise NotMeasuredError(
+                Outcome.INVALID,
+                f"{fact.subject}: expected {fact.expected}, observed {fact.observed}",
+            )
+        return sandbox
+
+    def support(self, cell: Cell) -> Support:
+        """Whether this lab can run *cell*: asked once, of the node that would have to."""
+        if cell.runtime is Runtime.RUNC:
+            return SUPPORTED
+        if cell.storage not in self._support:
+            backend = BACKENDS[cell.storage]
+            questions = backend.requirements(self.setting.topology)
+            answers = (
+                self.setting.node.gather(questions, timeout_s=QUESTIONS_TIMEOUT_S)
+                if questions
+                else {}
+            )
+            self._support[cell.storage] = backend.support(answers)
+        return self._support[cell.storage]
+
+    def prove(self, phase: str) -> Evidence:
+        """Read what is in effect in the open sandbox, and keep it; *phase* is before or after."""
+        boot, sandbox = self._current()
+        facts, raw = sandbox.prove()
+        evidence = Evidence(phase=phase, facts=facts, raw=raw)
+        self.store.add_evidence(boot.id, evidence)
+        return evidence
+
+    def restart(self) -> None:
+        """
+        End the open sandbox and start another on its root file system.
+
+        The evidence after the measurements is read first: what was measured was measured in
+        the sandbox that ends here.
+        """
+        _, sandbox = self._current()
+        self.prove("after")
+        with self.stopwatch.spending(Activity.BOOTING):
+            sandbox.restart()
+
+    def close(self) -> None:
+        """Prove the open sandbox once more, keep its console, end it."""
+        if self._open is None:
+            return
+        boot, sandbox = self._open
+        try:
+            if sandbox.ready_s:
+                self.prove("after")
+        finally:
+            self._keep_console()
+            self._open = None
+            with self.stopwatch.spending(Activity.BOOTING):
+                sandbox.stop()
+        log.info("closed %s", boot.id)
+
+    def noise(self) -> Noise:
+        """Read what both machines have counted so far of what disturbs a measurement."""
+        on_host = command.run(noise.COMMAND, timeout_s=NOISE_TIMEOUT_S, check=False)
+        on_node = self.setting.node.run(noise.COMMAND, timeout_s=NOISE_TIMEOUT_S, check=False)
+        return noise.parse(on_host.stdout), noise.parse(on_node.stdout)
+
+    def noise_since(self, before: Noise) -> dict[str, float | None]:
+        """What was counted since *before*; None is what a machine does not tell."""
+        host, node = self.noise()
+        return {
+            **noise.between(before[0], host, where="host"),
+            **noise.between(before[1], node, where="node"),
+        }
+
+    @property
+    def peer(self) -> Sandbox:
+        """A second sandbox on the node, without a guest, that lives as long as the bench."""
+        if self._peer is None:
+            self._peer = self._make(PEER, name=PEER_NAME, number=PEER_NUMBER)
+            with self.stopwatch.spending(Activity.BOOTING):
+                self._peer.start()
+        return self._peer
+
+    def end(self) -> None:
+        """End whatever sandbox is still there."""
+        self.close()
+        if self._peer is not None:
+            self._peer.stop()
+            self._peer = None
+
+    def _make(self, cell: Cell, *, name: str, number: int) -> Sandbox:
+        kind = RuncSandbox if cell.runtime is Runtime.RUNC else ReferenceSandbox
+        return kind(self.setting, cell, name=name, number=number)
+
+    def _current(self) -> tuple[Boot, Sandbox]:
+        if self._open is None:
+            raise RuntimeError("no sandbox is open")
+        return self._open
+
+    def _keep_console(self) -> str:
+        boot, sandbox = self._current()
+        console = sandbox.console()
+        if console:
+            self.store.console_path(boot.id).write_text(console, encoding="utf-8")
+        return console

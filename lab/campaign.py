@@ -1,0 +1,117 @@
+"""`lab matrix` from the first line on the screen to the exit status."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager, ExitStack
+from typing import TYPE_CHECKING
+
+import pytest
+
+from lab import launch, prepare, report
+from lab.errors import LabError
+from lab.provision import Start, bring_up
+from lab.pytest_plugin import SCENARIOS, Handover, Session
+from lab.run import Run, exit_status, find_run
+from lab.screen import live, plain
+from lab.stopwatch import Stopwatch
+from lab.units import format_duration
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from rich.console import Console
+
+    from lab.launch import Decided
+    from lab.options import Wishes
+    from lab.provision import LabRecord
+    from lab.screen import Screen
+
+
+def run_matrix(wishes: Wishes, console: Console) -> int:
+    """Decide, run the scenarios of every boot, write the report; return the exit status."""
+    stopwatch = Stopwatch()
+    with plain(console, total=0) as beginning:
+        decided = launch.decide(wishes, say=beginning.say, stopwatch=stopwatch)
+    expected_s = _expected_s(wishes)
+    store = launch.open_store(decided)
+    console.print(f"{len(decided.plan.order)} boots, seed {decided.plan.seed}, into {store.path}")
+    with ExitStack() as stack:
+        screen = stack.enter_context(_screen(console, decided, expected_s))
+        session = Session(decided=decided, store=store, stopwatch=stopwatch, screen=screen)
+        stack.enter_context(session.stack)
+        status = pytest.main(_arguments(), plugins=[Handover(session)])
+    is_complete = status in {pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED}
+    run = launch.finish(store, stopwatch, is_complete=is_complete)
+    report.write(store.path)
+    _conclude(run, console)
+    if status == pytest.ExitCode.INTERRUPTED:
+        raise KeyboardInterrupt
+    return exit_status(run)
+
+
+def bring_up_alone(wishes: Wishes, *, say: Callable[[str], None]) -> LabRecord:
+    """Bring the topology up, ready for sandboxes, and leave it up."""
+    decided = launch.decide(wishes, say=say, stopwatch=Stopwatch())
+    topology = decided.topology
+    console = wishes.output / "consoles" / f"{topology.node.name}.log"
+    disks = prepare.prepared(
+        topology, decided.images, decided.chosen.accelerator, console=console, say=say
+    )
+    start = Start(
+        topology=topology.name,
+        spec=topology.node,
+        image=decided.images.node,
+        disks=disks,
+        accelerator=decided.chosen.accelerator,
+        console=console,
+    )
+    lab = bring_up(start)
+    prepare.activate(lab.node, topology)
+    return lab.record
+
+
+def _arguments() -> list[str]:
+    root = SCENARIOS.parent
+    return [
+        str(SCENARIOS),
+        f"--rootdir={root}",
+        f"--config-file={root / 'pyproject.toml'}",
+        "-p",
+        "no:cacheprovider",
+    ]
+
+
+def _screen(
+    console: Console, decided: Decided, expected_s: dict[str, float]
+) -> AbstractContextManager[Screen]:
+    if console.is_terminal:
+        return live(console, decided.plan.order, expected_s)
+    return plain(console, total=len(decided.plan.order))
+
+
+def _expected_s(wishes: Wishes) -> dict[str, float]:
+    """How long a boot of each cell took in the run before, with all its scenarios."""
+    try:
+        last = Run.load(find_run(wishes.output, "last"))
+    except LabError:
+        return {}
+    spent: dict[str, float] = {}
+    boots: dict[str, set[str]] = {}
+    for record in last.recorded:
+        spent[record.cell] = spent.get(record.cell, 0.0) + record.elapsed_s
+        boots.setdefault(record.cell, set()).add(record.boot)
+    return {cell: seconds / len(boots[cell]) for cell, seconds in spent.items()}
+
+
+def _conclude(run: Run, console: Console) -> None:
+    """Say where the time went, and where the report is."""
+    if run.timeline is not None:
+        line = run.timeline
+        share = line.other_s / line.total_s
+        console.print(
+            f"{format_duration(line.total_s)}: building {format_duration(line.building_s)},"
+            f" booting {format_duration(line.booting_s)},"
+            f" measuring {format_duration(line.measuring_s)},"
+            f" the rest {format_duration(line.other_s)} ({share:.0%})"
+        )
+    console.print(f"report: {run.path / 'report.html'}", soft_wrap=True)

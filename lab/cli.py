@@ -1,0 +1,214 @@
+"""The console command: each verb is one function, and the only place that prints."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import signal
+import sys
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+
+from lab.errors import LabError, UsageError
+from lab.options import OPTIONS, Wishes
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+    from types import FrameType
+
+OK, BAD, USAGE, INTERRUPTED = 0, 1, 2, 130
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one verb; the exit status is 0, 1 for a bad result, 2 for a wrong command line."""
+    arguments = _parser().parse_args(argv)
+    logging.basicConfig(
+        level=logging.DEBUG if arguments.verbose else logging.WARNING,
+        format="%(asctime)s %(name)s: %(message)s",
+        stream=sys.stderr,
+    )
+    signal.signal(signal.SIGTERM, _as_interrupt)
+    try:
+        verb: Callable[[argparse.Namespace], int] = arguments.verb
+        return verb(arguments)
+    except LabError as error:
+        _complain(error)
+        return USAGE if isinstance(error, UsageError) else BAD
+    except KeyboardInterrupt:
+        sys.stderr.write("interrupted\n")
+        return INTERRUPTED
+
+
+def _matrix(arguments: argparse.Namespace) -> int:
+    from lab.campaign import run_matrix  # noqa: PLC0415 - the quick verbs must stay quick
+
+    wishes = Wishes.read(lambda name: getattr(arguments, name))
+    return run_matrix(wishes, Console(highlight=False))
+
+
+def _up(arguments: argparse.Namespace) -> int:
+    from lab.campaign import bring_up_alone  # noqa: PLC0415
+
+    wishes = Wishes.read(lambda name: getattr(arguments, name))
+    record = bring_up_alone(wishes, say=print)
+    print(f"{record.id} is up: `lab shell {record.node}`, `lab down` ends it")
+    return OK
+
+
+def _down(arguments: argparse.Namespace) -> int:
+    from lab.provision import take_down  # noqa: PLC0415
+
+    folders = _labs(arguments.lab)
+    for folder in folders:
+        take_down(folder)
+        print(f"{folder.name} is down")
+    if not folders:
+        print("no lab is up")
+    return OK
+
+
+def _status(_arguments: argparse.Namespace) -> int:
+    from lab.provision import is_up, records  # noqa: PLC0415
+
+    found = list(records())
+    for folder, record in found:
+        if record is None:
+            print(f"{folder.name}  never came up: `lab down {folder.name}` removes what it left")
+            continue
+        state = "up" if is_up(record) else "dead"
+        owner = "in use" if _is_alive(record.owner_pid) else "kept"
+        print(f"{record.id}  {state}, {owner}, under {record.accelerator}, since {record.created}")
+    if not found:
+        print("no lab is up")
+    return OK
+
+
+def _shell(arguments: argparse.Namespace) -> int:
+    from lab.provision import records, reopen  # noqa: PLC0415
+
+    for _, record in reversed(list(records())):
+        if record is not None and record.node == arguments.node:
+            ssh = reopen(record).access.ssh()
+            os.execvp(ssh[0], ssh)  # noqa: S606 - the user's own terminal goes to the node
+    raise UsageError(
+        f"no lab with a node {arguments.node!r} is up",
+        remedy="bring one up with `lab up`; `lab status` lists what is up",
+    )
+
+
+def _image_build(_arguments: argparse.Namespace) -> int:
+    from lab import image  # noqa: PLC0415
+
+    images = image.build(say=print)
+    for name in ("node", "guest", "workload"):
+        print(f"{name:9} {getattr(images, name).digest}")
+    return OK
+
+
+def _image_lock(_arguments: argparse.Namespace) -> int:
+    from lab import image  # noqa: PLC0415
+
+    image.relock(say=print)
+    return OK
+
+
+def _report(arguments: argparse.Namespace) -> int:
+    from lab import report  # noqa: PLC0415
+    from lab.run import find_run  # noqa: PLC0415
+
+    path = find_run(Wishes.read(lambda _: None).output, arguments.run)
+    report.write(path)
+    print(path / "report.html")
+    return OK
+
+
+def _doctor(_arguments: argparse.Namespace) -> int:
+    from lab.doctor import examine  # noqa: PLC0415
+
+    findings = examine()
+    for finding in findings:
+        print(f"{'ok  ' if finding.is_good else 'LACK'}  {finding.subject}: {finding.fact}")
+        if not finding.is_good:
+            print(f"        {finding.remedy}")
+    return OK if all(finding.is_good for finding in findings) else BAD
+
+
+def _labs(name: str | None) -> list[Path]:
+    from lab.provision import labs_dir, records  # noqa: PLC0415
+
+    if name is not None:
+        folder = labs_dir() / name
+        if not folder.is_dir() or folder.parent != labs_dir():
+            raise UsageError(f"there is no lab {name!r}", remedy="`lab status` lists them")
+        return [folder]
+    return [
+        folder
+        for folder, record in records()
+        if record is None or not _is_alive(record.owner_pid)
+    ]
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="lab", description="Measures Kata's networks and storages on a node of this machine."
+    )
+    parser.add_argument("--verbose", action="store_true", help="say every command that is run")
+    verbs = parser.add_subparsers(title="verbs", required=True, metavar="VERB")
+
+    def add(name: str, verb: Callable[[argparse.Namespace], int], meaning: str) -> argparse.ArgumentParser:
+        one: argparse.ArgumentParser = verbs.add_parser(name, help=meaning, description=meaning)
+        one.set_defaults(verb=verb)
+        return one
+
+    _add_options(add("matrix", _matrix, "measure every cell, and write the report"))
+    _add_options(add("up", _up, "bring the topology up and leave it up"))
+    down = add("down", _down, "take down what is up and in nobody's use")
+    down.add_argument("lab", nargs="?", help="one lab, whoever uses it")
+    add("status", _status, "say what is up")
+    add("shell", _shell, "log in to a node").add_argument("node")
+    add("report", _report, "write a run's report again").add_argument("run", nargs="?", default="last")
+    add("doctor", _doctor, "say what this machine offers and what it lacks")
+    images = add("image", _image_build, "build or lock the images").add_subparsers(metavar="VERB")
+    images.add_parser("build", help="build what is not there").set_defaults(verb=_image_build)
+    images.add_parser("lock", help="move the lock to what the mirror has now").set_defaults(
+        verb=_image_lock
+    )
+    return parser
+
+
+def _add_options(parser: argparse.ArgumentParser) -> None:
+    for option in OPTIONS:
+        parser.add_argument(
+            option.flag,
+            dest=option.name,
+            metavar=option.metavar or "|".join(option.choices),
+            help=option.meaning,
+        )
+
+
+def _complain(error: LabError) -> None:
+    sys.stderr.write(f"lab: {error}\n")
+    for note in getattr(error, "__notes__", ()):
+        sys.stderr.write(f"{note}\n")
+
+
+def _as_interrupt(_signal: int, _frame: FrameType | None) -> None:
+    """SIGTERM ends a run as Ctrl-C does: everything is taken down."""
+    raise KeyboardInterrupt
+
+
+if __name__ == "__main__":
+    sys.exit(main())

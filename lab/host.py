@@ -1,0 +1,199 @@
+"""What this machine offers: found by trying, not by reading flags."""
+
+from __future__ import annotations
+
+import os
+import platform
+import re
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from lab import command
+from lab.errors import HostError, NotReadyError
+from lab.files import state_dir, write_atomic
+from lab.virt.xml import Accelerator
+from lab.wait import Pending, wait_for
+
+if TYPE_CHECKING:
+    from lab.image import NodeImage
+    from lab.topology import Topology
+
+KVM = Path("/dev/kvm")
+QEMU = "qemu-system-x86_64"
+PROBE_DEADLINE_S = 20.0
+PROBE_MEMORY_MIB = 512
+MARKER = "lab: the kernel is up"
+"""What the node's first process prints when it is told ``lab.probe``."""
+KVM_BROKEN = re.compile(r"KVM internal error.*|error: failed to .*|.*Could not access KVM.*")
+PROBES = "probes.json"
+MEMORY_RESERVE_MIB = 512
+DISK_NEEDED_MIB = 6 * 1024
+"""Images, prepared disks and what one run writes, with room to spare."""
+VERSION_TIMEOUT_S = 20.0
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """The accelerator of a run, and why it is that one."""
+
+    accelerator: Accelerator
+    reason: str
+
+
+class _Probe(msgspec.Struct, frozen=True):
+    """What a probe found, and of what: it holds for this start of this machine."""
+
+    key: str
+    problem: str
+    """Empty if the kernel came up."""
+
+
+def check_room(topology: Topology) -> None:
+    """
+    Refuse a topology that this machine has no room for, before anything is built.
+
+    Raises:
+        HostError: with what is wanted and what there is.
+    """
+    wanted_mib = sum(node.memory_mib for node in topology.nodes) + MEMORY_RESERVE_MIB
+    free_mib = available_memory_mib()
+    if wanted_mib > free_mib:
+        raise HostError(
+            f"topology {topology.name} needs {wanted_mib} MiB of memory,"
+            f" this machine has {free_mib} MiB available",
+            remedy="end what uses the memory, or choose a smaller topology with --topology",
+        )
+    folder = state_dir()
+    folder.mkdir(parents=True, exist_ok=True)
+    free_disk_mib = shutil.disk_usage(folder).free >> 20
+    if free_disk_mib < DISK_NEEDED_MIB:
+        raise HostError(
+            f"topology {topology.name} needs {DISK_NEEDED_MIB} MiB of disk,"
+            f" {folder} has {free_disk_mib} MiB free",
+            remedy="free some, or set LAB_HOME to a folder on a larger disk",
+        )
+
+
+def available_memory_mib() -> int:
+    """What the kernel would give without swapping (proc(5), MemAvailable)."""
+    text = Path("/proc/meminfo").read_text(encoding="ascii")
+    match = re.search(r"^MemAvailable:\s+(\d+) kB", text, re.MULTILINE)
+    return int(match[1]) >> 10 if match else 0
+
+
+def choose_accelerator(wish: str, image: NodeImage) -> Chosen:
+    """
+    Choose what runs the node: *wish* is auto, kvm or tcg.
+
+    Raises:
+        HostError: if KVM is demanded and does not run the node's kernel.
+    """
+    if wish == Accelerator.TCG:
+        return Chosen(Accelerator.TCG, "emulation was asked for with --accel tcg")
+    problem = kvm_problem(image)
+    if not problem:
+        return Chosen(Accelerator.KVM, "the node's kernel comes up under /dev/kvm")
+    if wish == Accelerator.KVM:
+        raise HostError(
+            f"--accel kvm: {problem}",
+            remedy="enable virtualisation in the firmware, or leave --accel at auto",
+        )
+    return Chosen(Accelerator.TCG, problem)
+
+
+def kvm_problem(image: NodeImage) -> str:
+    """
+    Why KVM cannot run the node's own kernel; empty if it can.
+
+    A /dev/kvm proves nothing: one of a nested or paravirtual kind may refuse, fail in the
+    middle of the kernel or hang. So the kernel is booted, to a marker, with a deadline. The
+    answer is kept for as long as the machine is up and QEMU and the kernel are the same.
+    """
+    if problem := kvm_device_problem():
+        return problem
+    path = state_dir() / PROBES
+    key = _probe_key(image)
+    if path.exists():
+        known = msgspec.json.decode(path.read_bytes(), type=_Probe)
+        if known.key == key:
+            return known.problem
+    problem = _boot_to_marker(image)
+    write_atomic(path, msgspec.json.encode(_Probe(key, problem)))
+    return problem
+
+
+def kvm_device_problem() -> str:
+    """Why /dev/kvm cannot even be opened; empty if it can."""
+    if not KVM.exists():
+        return "this machine has no /dev/kvm"
+    if not os.access(KVM, os.R_OK | os.W_OK):
+        return "this user may not open /dev/kvm (`sudo usermod -aG kvm $USER`, then log in again)"
+    return ""
+
+
+def facts() -> dict[str, str]:
+    """What tells this machine from others, for the record."""
+    info = Path("/proc/cpuinfo").read_text(encoding="utf-8")
+    model = re.search(r"^model name\s*: (.*)$", info, re.MULTILINE)
+    release = platform.freedesktop_os_release()
+    return {
+        "cpu": model[1] if model else "unknown",
+        "cpus": str(os.cpu_count()),
+        "memory": f"{_total_memory_mib()} MiB",
+        "kernel": platform.release(),
+        "distribution": release.get("PRETTY_NAME", "unknown"),
+        "qemu": qemu_version(),
+    }
+
+
+def qemu_version() -> str:
+    """The first line of what the host's QEMU says of itself."""
+    return command.run([QEMU, "--version"], timeout_s=VERSION_TIMEOUT_S).stdout.splitlines()[0]
+
+
+def _total_memory_mib() -> int:
+    return (os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")) >> 20
+
+
+def _probe_key(image: NodeImage) -> str:
+    boot_id = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+    return f"{boot_id} {qemu_version()} {image.digest}"
+
+
+def _boot_to_marker(image: NodeImage) -> str:
+    said = state_dir() / "probe.log"
+    argv = [
+        QEMU, "-machine", "q35", "-accel", "kvm", "-cpu", "host", "-m", str(PROBE_MEMORY_MIB),
+        "-nodefaults", "-display", "none", "-no-reboot", "-serial", "stdio",
+        "-kernel", str(image.kernel), "-initrd", str(image.initramfs),
+        "-append", "console=ttyS0 quiet panic=-1 lab.probe",
+    ]  # fmt: skip
+    with said.open("w") as output, command.running(argv, output=output) as process:
+
+        def probe() -> str:
+            text = said.read_text(errors="replace")
+            if MARKER in text:
+                return ""
+            if match := KVM_BROKEN.search(text):
+                return f"the node's kernel does not run under /dev/kvm: {match[0].strip()}"
+            if process.poll() is not None:
+                last = text.strip().splitlines()[-1:] or ["it said nothing"]
+                return f"the node's kernel does not run under /dev/kvm: {last[0]}"
+            raise Pending("no marker yet")
+
+        try:
+            return wait_for(
+                "the node's kernel",
+                probe,
+                timeout_s=PROBE_DEADLINE_S,
+                every_s=0.1,
+                remedy="use emulation",
+            )
+        except NotReadyError:
+            return (
+                f"the node's kernel hangs under /dev/kvm: no sign of it in {PROBE_DEADLINE_S:g} s"
+            )

@@ -1,0 +1,196 @@
+"""From what a user asked for to a bench that is up: decided first, whole; then brought up."""
+
+from __future__ import annotations
+
+import secrets
+import sys
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from lab import host, image, prepare, profile
+from lab.bench import Bench
+from lab.loader import load_topology
+from lab.matrix import select
+from lab.plan import make
+from lab.provision import Lab, Start, bring_up, take_down
+from lab.records import Environment, RunHeader, RunStatus
+from lab.run import Run, exit_status
+from lab.stopwatch import Activity, Stopwatch
+from lab.store import Store
+from lab.virt.xml import Accelerator
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from lab.host import Chosen
+    from lab.image import Images
+    from lab.node import Node
+    from lab.options import Wishes
+    from lab.plan import Plan
+    from lab.profile import Profile
+    from lab.topology import Topology
+
+SEED_LIMIT = 1 << 31
+VERSIONS_TIMEOUT_S = 60.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decided:
+    """All that is settled before anything starts."""
+
+    wishes: Wishes
+    topology: Topology
+    profile: Profile
+    plan: Plan
+    images: Images
+    chosen: Chosen
+
+
+def decide(wishes: Wishes, *, say: Callable[[str], None], stopwatch: Stopwatch) -> Decided:
+    """
+    Settle topology, cells, images, accelerator, profile and order; start nothing.
+
+    Raises:
+        UsageError: if the wishes name what does not exist: nothing was done then.
+        HostError: if this machine has no room, or lacks what was demanded.
+        ImageError: if an image cannot be built.
+    """
+    topology = load_topology(wishes.topology)
+    cells = select(wishes.cells)
+    host.check_room(topology)
+    with stopwatch.spending(Activity.BUILDING):
+        images = image.build(say=say)
+    chosen = host.choose_accelerator(wishes.accel, images.node)
+    say(f"node under {chosen.accelerator}: {chosen.reason}")
+    is_emulated = chosen.accelerator is Accelerator.TCG
+    name = wishes.profile or ("smoke" if is_emulated else "standard")
+    settled = profile.PROFILES[name]
+    return Decided(
+        wishes=wishes,
+        topology=topology,
+        profile=settled,
+        plan=make(
+            cells,
+            profile=name,
+            rounds=wishes.rounds or settled.rounds,
+            seed=secrets.randbelow(SEED_LIMIT) if wishes.seed is None else wishes.seed,
+        ),
+        images=images,
+        chosen=chosen,
+    )
+
+
+def open_store(decided: Decided) -> Store:
+    """Make the run's directory, with the plan in it, before the first sample."""
+    header = RunHeader(
+        created=datetime.now(UTC),
+        command_line=tuple(sys.argv),
+        topology=decided.wishes.topology,
+        plan=decided.plan,
+    )
+    return Store.create(decided.wishes.output, header)
+
+
+@contextmanager
+def running(
+    decided: Decided, store: Store, *, say: Callable[[str], None], stopwatch: Stopwatch
+) -> Iterator[Bench]:
+    """
+    Bring the topology up, hand out its bench, and take everything down again.
+
+    With ``--keep always``, or ``failed`` and something bad on record, the lab stays up.
+    """
+    topology, images = decided.topology, decided.images
+    accelerator = decided.chosen.accelerator
+    console = store.console_path(topology.node.name)
+    with stopwatch.spending(Activity.BUILDING):
+        disks = prepare.prepared(
+            topology,
+            images,
+            accelerator,
+            console=store.console_path(f"{topology.node.name}-preparing"),
+            say=say,
+        )
+    say(f"starting {topology.node.name}; its console is {console}")
+    start = Start(
+        topology=topology.name,
+        spec=topology.node,
+        image=images.node,
+        disks=disks,
+        accelerator=accelerator,
+        console=console,
+    )
+    with stopwatch.spending(Activity.BOOTING):
+        lab = bring_up(start)
+    try:
+        with stopwatch.spending(Activity.BOOTING):
+            prepare.activate(lab.node, topology)
+        store.set_environment(_environment(decided, lab.node))
+        bench = Bench(prepare.setting(topology, images, lab.node), store, stopwatch)
+        try:
+            yield bench
+        finally:
+            if not _keeps(decided, store):
+                bench.end()
+    finally:
+        _end(lab, decided, store, say=say)
+
+
+def finish(store: Store, stopwatch: Stopwatch, *, is_complete: bool) -> Run:
+    """Record how the run ended and where its time went, and read it back."""
+    store.set_timeline(stopwatch.timeline)
+    store.finish(RunStatus.COMPLETE if is_complete else RunStatus.INTERRUPTED)
+    return Run.load(store.path)
+
+
+def _end(lab: Lab, decided: Decided, store: Store, *, say: Callable[[str], None]) -> None:
+    if _keeps(decided, store):
+        say(f"{lab.record.id} stays up: `lab shell {lab.record.node}`, `lab down` ends it")
+        return
+    take_down(lab.folder)
+
+
+def _keeps(decided: Decided, store: Store) -> bool:
+    match decided.wishes.keep:
+        case "always":
+            return True
+        case "failed":
+            return exit_status(Run.load(store.path)) != 0
+        case _:
+            return False
+
+
+def _environment(decided: Decided, node: Node) -> Environment:
+    topology, images = decided.topology, decided.images
+    questions = {
+        "node kernel": "uname -r",
+        "node cpu": "sed -n 's/^model name.*: //p' /proc/cpuinfo | head -n1",
+        "qemu": f"{topology.qemu.binary} --version | head -n1",
+        "virtiofsd": f"{topology.virtiofsd.binary} --version",
+        "containerd": "containerd --version",
+        "runc": "runc --version | head -n1",
+        "iperf3": "iperf3 --version | head -n1",
+        "fio": "fio --version",
+        "sockperf": "sockperf --version | head -n1",
+    }
+    answers = node.gather(questions, timeout_s=VERSIONS_TIMEOUT_S)
+    return Environment(
+        accelerator=decided.chosen.accelerator,
+        is_emulated=decided.chosen.accelerator is Accelerator.TCG,
+        accelerator_reason=decided.chosen.reason,
+        host=host.facts(),
+        images={
+            "node": images.node.digest,
+            "guest": images.guest.digest,
+            "workload": images.workload.digest,
+        },
+        versions={name: answer.strip() for name, answer in answers.items()},
+        knobs={
+            "node cpus": str(topology.node.cpus),
+            "node memory": f"{topology.node.memory_mib} MiB",
+            "sandbox cpus": str(topology.sandbox.cpus),
+            "sandbox memory": f"{topology.sandbox.memory_mib} MiB",
+        },
+    )

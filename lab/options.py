@@ -1,0 +1,102 @@
+"""What a user can ask of a run: declared once, for the command line and for pytest."""
+
+from __future__ import annotations
+
+import difflib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from lab.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+DEFAULT_TOPOLOGY = "embedded"
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """One option: its flag, what it means, and what it takes."""
+
+    flag: str
+    meaning: str
+    default: str | None = None
+    choices: tuple[str, ...] = ()
+    metavar: str | None = None
+
+    @property
+    def name(self) -> str:
+        """The name of its value."""
+        return "lab_" + self.flag.removeprefix("--").replace("-", "_")
+
+
+OPTIONS = (
+    Option("--topology", "the bench: a name from topologies/, or a file", DEFAULT_TOPOLOGY,
+           metavar="NAME"),
+    Option("--cells", "the cells, as network+storage+runtime with wildcards, separated by commas"
+           " (default: the matrix that the README shows)", metavar="PATTERN"),
+    Option("--profile", "how long to measure (default: standard, under emulation smoke)",
+           choices=("smoke", "standard", "publish")),
+    Option("--rounds", "how often each cell is booted (default: the profile's)", metavar="N"),
+    Option("--seed", "the seed of the order (default: a new one, recorded)", metavar="N"),
+    Option("--keep", "whether the lab stays up after the run", "never",
+           choices=("never", "failed", "always")),
+    Option("--accel", "what runs the node", "auto", choices=("auto", "kvm", "tcg")),
+    Option("--output", "where results go", "results", metavar="FOLDER"),
+)  # fmt: skip
+"""In the order in which help shows them."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wishes:
+    """The options of one run, read and checked."""
+
+    topology: str
+    cells: str | None
+    profile: str | None
+    rounds: int | None
+    seed: int | None
+    keep: str
+    accel: str
+    output: Path
+
+    @classmethod
+    def read(cls, value_of: Callable[[str], Any]) -> Wishes:
+        """
+        Read the options' texts through *value_of*, by :attr:`Option.name`.
+
+        Raises:
+            UsageError: if one is none of its choices, or no number.
+        """
+        texts = {option.flag: _checked(option, value_of(option.name)) for option in OPTIONS}
+        return cls(
+            topology=texts["--topology"] or DEFAULT_TOPOLOGY,
+            cells=texts["--cells"],
+            profile=texts["--profile"],
+            rounds=_number("--rounds", texts["--rounds"], least=1),
+            seed=_number("--seed", texts["--seed"], least=0),
+            keep=texts["--keep"] or "never",
+            accel=texts["--accel"] or "auto",
+            output=Path(texts["--output"] or "results"),
+        )
+
+
+def _checked(option: Option, text: str | None) -> str | None:
+    if text is None or not option.choices or text in option.choices:
+        return text
+    near = difflib.get_close_matches(text, option.choices, n=1, cutoff=0.4)
+    hint = f"did you mean {near[0]!r}? " if near else ""
+    raise UsageError(
+        f"{option.flag}: unknown value {text!r}", remedy=f"{hint}known: {', '.join(option.choices)}"
+    )
+
+
+def _number(flag: str, text: str | None, *, least: int) -> int | None:
+    if text is None:
+        return None
+    if not text.isdecimal() or int(text) < least:
+        raise UsageError(
+            f"{flag}: {text!r} is not a number of at least {least}", remedy=f"write {flag} {least}"
+        )
+    return int(text)

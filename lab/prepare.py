@@ -1,0 +1,195 @@
+"""
+Making a node ready for sandboxes: once for its disks, and at each start for its kernel.
+
+What is kept is a pair of disks, with the images imported and the thin pool laid out: a run
+starts its node from overlays of them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from lab.command import run
+from lab.files import locked, state_dir
+from lab.image.node import SHARE
+from lab.network.pod import SANDBOXES
+from lab.node import NODE_ADDRESS
+from lab.provision import Disks, Start, bring_up, make_overlay, power_off, take_down
+from lab.runtime.pods import PLUGIN, PLUGINS
+from lab.runtime.setting import CTR, Setting
+from lab.storage.backend import Snapshotter
+from lab.storage.thin import VOLUME_MIB
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from lab.image import Images
+    from lab.node import Node
+    from lab.topology import Topology
+    from lab.virt.xml import Accelerator
+
+log = logging.getLogger(__name__)
+
+POOL = "lab-pool"
+IMAGES = "lab-images"
+META = "lab-meta"
+DATA = "lab-data"
+POOL_BLOCK_SECTORS = 128
+POOL_LOW_WATER_BLOCKS = 1024
+IMAGES_SHARE = 0.5
+"""Of the data disk: the rest is the thin pool's. Both kinds of storage lie on one disk."""
+META_MIB = 64
+MIB_SECTORS = 2048
+GIB_SECTORS = 1024 * MIB_SECTORS
+DISK_TIMEOUT_S = 60.0
+SCRIPT_TIMEOUT_S = 600.0
+
+CONTAINERD_CONFIG = f"""\
+version = 2
+disabled_plugins = ["io.containerd.grpc.v1.cri"]
+[plugins."io.containerd.snapshotter.v1.devmapper"]
+  pool_name = "{POOL}"
+  root_path = "/var/lib/containerd/devmapper"
+  base_image_size = "{VOLUME_MIB}MB"
+"""
+
+ACTIVATE = f"""\
+mount /dev/mapper/{IMAGES} /var/lib/containerd
+dmsetup create {POOL} --table "0 $(blockdev --getsz /dev/mapper/{DATA}) thin-pool \
+/dev/mapper/{META} /dev/mapper/{DATA} {POOL_BLOCK_SECTORS} {POOL_LOW_WATER_BLOCKS} \
+1 skip_block_zeroing"
+mkdir {SANDBOXES}
+mount -t tmpfs -o mode=0700 sandboxes {SANDBOXES}
+ip link add lab0 type dummy
+ip address add {NODE_ADDRESS}/32 dev lab0
+ip link set lab0 up
+ip route add default dev lab0
+echo 1 > /proc/sys/net/ipv4/ip_forward
+systemctl restart containerd
+"""
+"""What a node needs at each start, once its data disk is divided. The default route leads
+nowhere: without one the node would not answer for the pods' gateway (arp(7), proxy_arp). The sandboxes
+have a tmpfs of their own because /run allows no device files, and macvtap needs one."""
+
+CNI_PLUGIN = Path(__file__).parent / "network" / "calico-veth.sh"
+
+LAYOUT = f"""\
+cat >{PLUGINS}/{PLUGIN} <<'PLUGIN'
+{CNI_PLUGIN.read_text()}PLUGIN
+chmod 755 {PLUGINS}/{PLUGIN}
+mkfs.ext4 -q -E lazy_itable_init=1,lazy_journal_init=1,nodiscard /dev/mapper/{IMAGES}
+mkdir -p /var/lib/containerd /etc/containerd
+cat >/etc/containerd/config.toml <<'CONFIG'
+{CONTAINERD_CONFIG}CONFIG
+"""
+"""What a new data disk needs, once."""
+
+
+def divide_script(topology: Topology) -> str:
+    """
+    The shell script that divides the data disk: the images' file system, the pool's two parts.
+
+    By device-mapper, as the pool itself: each storage then lies below the same layers.
+    """
+    images = int(topology.node.pool_gib * GIB_SECTORS * IMAGES_SHARE)
+    meta = META_MIB * MIB_SECTORS
+    data = topology.node.pool_gib * GIB_SECTORS - images - meta
+    parts = ((IMAGES, 0, images), (META, images, meta), (DATA, images + meta, data))
+    return "".join(
+        f"dmsetup create {name} --table '0 {sectors} linear /dev/vdb {start}'\n"
+        for name, start, sectors in parts
+    )
+
+
+IMPORT = "".join(
+    f"{CTR} images import --local --snapshotter {snapshotter} /{SHARE}/workload.tar\n"
+    for snapshotter in Snapshotter
+)
+"""Imports the workload for each snapshotter."""
+
+
+def prepared(
+    topology: Topology,
+    images: Images,
+    accelerator: Accelerator,
+    *,
+    console: Path,
+    say: Callable[[str], None],
+) -> Disks:
+    """
+    The prepared disks of *topology*'s node: made now, if there are none of just this kind.
+
+    Raises:
+        LabError: if the node does not come up, or cannot be prepared.
+    """
+    scripts = divide_script(topology) + LAYOUT + ACTIVATE + IMPORT
+    key = hashlib.sha256((images.node.digest + scripts).encode()).hexdigest()[:12]
+    folder = state_dir() / "prepared" / key
+    disks = Disks(root=folder / "root.qcow2", data=folder / "data.qcow2")
+    with locked(state_dir() / "prepared.lock"):
+        if folder.exists():
+            return disks
+        say("preparing a node: its images are imported once")
+        unfinished = folder.with_suffix(".new")
+        shutil.rmtree(unfinished, ignore_errors=True)
+        unfinished.mkdir(parents=True)
+        try:
+            _prepare(topology, images, accelerator, unfinished, console=console, scripts=scripts)
+            unfinished.rename(folder)
+        finally:
+            shutil.rmtree(unfinished, ignore_errors=True)
+    return disks
+
+
+def activate(node: Node, topology: Topology) -> None:
+    """Make a node that has started from prepared disks ready for sandboxes."""
+    node.script(divide_script(topology) + ACTIVATE, timeout_s=SCRIPT_TIMEOUT_S)
+
+
+def setting(topology: Topology, images: Images, node: Node) -> Setting:
+    """What the sandboxes on *node* are started from."""
+    return Setting(
+        node=node,
+        topology=topology,
+        image=images.workload.reference,
+        layer=images.workload.diff_id,
+        guest_kernel=f"/{SHARE}/vmlinuz",
+        guest_initramfs=f"/{SHARE}/initramfs",
+    )
+
+
+def _prepare(
+    topology: Topology,
+    images: Images,
+    accelerator: Accelerator,
+    folder: Path,
+    *,
+    console: Path,
+    scripts: str,
+) -> None:
+    disks = Disks(
+        root=make_overlay(images.node.disk, folder / "root.qcow2", base_format="raw"),
+        data=folder / "data.qcow2",
+    )
+    size = f"{topology.node.pool_gib}G"
+    run(["qemu-img", "create", "-q", "-f", "qcow2", disks.data, size], timeout_s=DISK_TIMEOUT_S)
+    lab = bring_up(
+        Start(
+            topology=topology.name,
+            spec=topology.node,
+            image=images.node,
+            disks=disks,
+            accelerator=accelerator,
+            console=console,
+            keeps_disks=True,
+        )
+    )
+    try:
+        lab.node.script(scripts, timeout_s=SCRIPT_TIMEOUT_S)
+        power_off(lab)
+    finally:
+        take_down(lab.folder)

@@ -1,0 +1,369 @@
+"""
+pytest's side of the lab: options, fixtures, and what becomes of a scenario.
+
+``lab matrix`` runs pytest with this plug-in and hands over what it has decided; plain
+``pytest scenarios`` decides by itself when the first scenario is collected.
+"""
+
+from __future__ import annotations
+
+import time
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from lab.bench import Bench, NotMeasuredError
+from lab.errors import CommandError, LabError, SandboxError, ToolOutputError
+from lab.options import OPTIONS, Wishes
+from lab.outcome import Outcome
+from lab.records import OutcomeRecord
+from lab.sample import Metric, Sample
+from lab.stopwatch import Activity, Stopwatch
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator, Iterator
+
+    from lab.launch import Decided
+    from lab.node import Node
+    from lab.plan import Boot
+    from lab.profile import Profile
+    from lab.runtime.sandbox import Sandbox
+    from lab.screen import Screen
+    from lab.store import Store
+
+SCENARIOS = Path(__file__).resolve().parent.parent / "scenarios"
+
+
+@dataclass(slots=True)
+class Session:
+    """One run, as pytest's hooks and fixtures see it."""
+
+    decided: Decided
+    store: Store
+    stopwatch: Stopwatch
+    screen: Screen | None = None
+    """None where pytest's own reporter talks to the user."""
+    bench: Bench | None = None
+    problem: LabError | None = None
+    """The first failure of the bench itself; what depends on it is BLOCKED by it."""
+    stack: ExitStack = field(default_factory=ExitStack)
+    counts: dict[str, dict[Outcome, int]] = field(default_factory=dict)
+    """By boot: how many scenarios had each outcome."""
+
+    def close_boot(self) -> None:
+        """End the sandbox of the boot that is over, if there is one."""
+        if self.bench is not None:
+            self.bench.close()
+
+    def say(self, text: str) -> None:
+        """Tell the user, if it is for us to do."""
+        if self.screen is not None:
+            self.screen.say(text)
+
+
+SESSION = pytest.StashKey[Session]()
+STARTED = pytest.StashKey[float]()
+VERDICT = pytest.StashKey[tuple[Outcome, str, tuple[str, ...]]]()
+
+
+class Handover:
+    """Gives pytest a session that ``lab matrix`` has made, and takes its reporter away."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_configure(self, config: pytest.Config) -> None:
+        """Our own screen reports; everything else is pytest's."""
+        config.stash[SESSION] = self._session
+        reporter = config.pluginmanager.get_plugin("terminalreporter")
+        if reporter is not None:
+            config.pluginmanager.unregister(reporter)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Offer the lab's options to pytest, in a group of their own."""
+    group = parser.getgroup("lab", "the lab (scenarios/)")
+    for option in OPTIONS:
+        group.addoption(
+            option.flag,
+            dest=option.name,
+            metavar=option.metavar or "|".join(option.choices),
+            help=option.meaning,
+        )
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run every scenario that takes a sandbox once for each boot of the plan."""
+    if "sandbox" in metafunc.fixturenames:
+        order = _session(metafunc.config).decided.plan.order
+        metafunc.parametrize("boot", order, ids=[boot.id for boot in order], scope="session")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the scenarios in the order of the plan: boot by boot."""
+    items.sort(key=lambda item: boot.position if (boot := _boot(item)) else 0)
+
+
+@pytest.fixture(scope="session")
+def bench(request: pytest.FixtureRequest) -> Bench:
+    """The bench of this run: its topology is up, its node is ready for sandboxes."""
+    from lab import launch  # noqa: PLC0415 - unit tests must not need libvirt
+
+    session = _session(request.config)
+    if session.problem is not None:
+        raise NotMeasuredError(Outcome.BLOCKED, f"by the bench: {session.problem.problem}")
+    if session.bench is None:
+        try:
+            running = launch.running(
+                session.decided, session.store, say=session.say, stopwatch=session.stopwatch
+            )
+            session.bench = session.stack.enter_context(running)
+        except LabError as error:
+            session.problem = error
+            raise
+    return session.bench
+
+
+@pytest.fixture(scope="session")
+def sandbox(bench: Bench, boot: Boot) -> Sandbox:
+    """The sandbox of this boot, started and proven to be what its cell's name says."""
+    return bench.open(boot)
+
+
+@pytest.fixture
+def restart(bench: Bench) -> Callable[[], None]:
+    """Ends the sandbox and starts another on the same root file system; `sandbox` stays valid."""
+    return bench.restart
+
+
+@pytest.fixture(scope="session")
+def peer(bench: Bench) -> Sandbox:
+    """A second sandbox on the same node, without a guest, that lives as long as the run."""
+    return bench.peer
+
+
+@pytest.fixture(scope="session")
+def node(bench: Bench) -> Node:
+    """The node that the sandboxes run on."""
+    return bench.setting.node
+
+
+@pytest.fixture(scope="session")
+def profile(request: pytest.FixtureRequest) -> Profile:
+    """How long this run measures."""
+    return _session(request.config).decided.profile
+
+
+@pytest.fixture
+def measure(request: pytest.FixtureRequest, bench: Bench, boot: Boot) -> Measure:
+    """Records samples of this scenario; see :class:`Measure`."""
+    return Measure(bench, boot, scenario=_scenario(request.node))
+
+
+class Measure:
+    """Records samples: ``with measure.watching(): ...`` around the work, then ``measure(...)``."""
+
+    def __init__(self, bench: Bench, boot: Boot, *, scenario: str) -> None:
+        self._bench = bench
+        self._boot = boot
+        self._scenario = scenario
+        self._started = datetime.now(UTC)
+        self._elapsed_s = 0.0
+        self._noise: dict[str, float | None] = {}
+
+    @contextmanager
+    def watching(self) -> Iterator[None]:
+        """Read the noise on node and host before and after the block, and time it."""
+        before = self._bench.noise()
+        self._started = datetime.now(UTC)
+        began = time.monotonic()
+        yield
+        self._elapsed_s = time.monotonic() - began
+        self._noise = self._bench.noise_since(before)
+
+    def __call__(self, metric: Metric, value: float, *, raw: str | None = None) -> None:
+        """
+        Record that *metric* was *value*, in the metric's unit.
+
+        *raw* is the tool's own report; the sample names the file that it is kept in.
+        """
+        store = self._bench.store
+        path = None if raw is None else store.add_raw(self._boot.id, f"{metric.name}.json", raw)
+        store.add_sample(
+            Sample(
+                metric=metric,
+                value=value,
+                cell=str(self._boot.cell),
+                round=self._boot.round,
+                position=self._boot.position,
+                boot=self._boot.id,
+                scenario=self._scenario,
+                started=self._started.isoformat(timespec="milliseconds"),
+                elapsed_s=self._elapsed_s,
+                raw=path,
+                noise=self._noise,
+            )
+        )
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(
+    item: pytest.Item, nextitem: pytest.Item | None
+) -> Generator[None, object, object]:
+    """Tell the screen which boot is at its turn, what it does, and what came of it."""
+    item.stash[STARTED] = time.monotonic()
+    session, boot = item.config.stash.get(SESSION, None), _boot(item)
+    if session is None or session.screen is None or boot is None:
+        return (yield)
+    if boot.id not in session.counts:
+        session.screen.begin(boot)
+        session.counts[boot.id] = {}
+    session.screen.phase(_title(item))
+    result = yield
+    if _is_last_of(boot, nextitem):
+        session.screen.end(boot, session.counts[boot.id])
+    return result
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Generator[None, None, None]:
+    """Count the time of a scenario's own work as measuring."""
+    session = item.config.stash.get(SESSION, None)
+    if session is None or _boot(item) is None:
+        return (yield)
+    with session.stopwatch.spending(Activity.MEASURING):
+        return (yield)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown(
+    item: pytest.Item, nextitem: pytest.Item | None
+) -> Generator[None, None, None]:
+    """End the sandbox with its last scenario, so that what goes wrong then is that boot's."""
+    result = yield
+    session, boot = item.config.stash.get(SESSION, None), _boot(item)
+    if session is not None and boot is not None and _is_last_of(boot, nextitem):
+        session.close_boot()
+    return result
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Turn what happened into one of the lab's outcomes, and record it with the last phase."""
+    report = yield
+    session, boot = item.config.stash.get(SESSION, None), _boot(item)
+    if session is None or boot is None:
+        return report
+    if call.excinfo is not None:
+        verdict = judge(call.excinfo.value)
+        if item.stash.get(VERDICT, None) is None:
+            item.stash[VERDICT] = verdict
+        if verdict[0] in {Outcome.UNSUPPORTED, Outcome.NOT_RUN}:
+            report.outcome = "skipped"
+            report.longrepr = (str(item.path), 0, f"{verdict[0]}: {verdict[1]}")
+    if call.when == "teardown":
+        _record(session, item, boot)
+    return report
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Take everything down, also after Ctrl-C; without a screen of ours, write the report."""
+    ours = session.config.stash.get(SESSION, None)
+    if ours is None:
+        return
+    ours.stack.close()
+    if ours.screen is None:
+        from lab import launch, report  # noqa: PLC0415 - unit tests must not need libvirt
+
+        launch.finish(ours.store, ours.stopwatch, is_complete=not session.shouldstop)
+        report.write(ours.store.path)
+
+
+def judge(error: BaseException) -> tuple[Outcome, str, tuple[str, ...]]:
+    """The outcome that an exception in a scenario means, its reason, and the console's end."""
+    match error:
+        case NotMeasuredError():
+            return error.outcome, error.reason, error.console_tail
+        case pytest.skip.Exception():
+            return Outcome.NOT_RUN, str(error), ()
+        case AssertionError() | CommandError() | SandboxError():
+            return Outcome.FAIL, _first_lines(error), ()
+        case ToolOutputError():
+            return Outcome.INVALID, error.problem, ()
+        case LabError():
+            return Outcome.INFRA, error.problem, ()
+        case _:
+            return Outcome.INFRA, f"{type(error).__name__}: {error}", ()
+
+
+def _record(session: Session, item: pytest.Item, boot: Boot) -> None:
+    outcome, reason, tail = item.stash.get(VERDICT, (Outcome.PASS, "", ()))
+    elapsed_s = time.monotonic() - item.stash[STARTED]
+    session.store.add_outcome(
+        OutcomeRecord(
+            boot=boot.id,
+            cell=str(boot.cell),
+            round=boot.round,
+            scenario=_scenario(item),
+            outcome=outcome,
+            reason=reason,
+            started=datetime.now(UTC),
+            elapsed_s=elapsed_s,
+            console_tail=tail,
+        )
+    )
+    counts = session.counts.setdefault(boot.id, {})
+    counts[outcome] = counts.get(outcome, 0) + 1
+
+
+def _first_lines(error: BaseException) -> str:
+    text = str(error.problem) if isinstance(error, LabError) else str(error)
+    notes = "\n".join(getattr(error, "__notes__", ()))
+    return "\n".join(part for part in (text, notes) if part)
+
+
+def _boot(item: pytest.Item) -> Boot | None:
+    callspec: Any = getattr(item, "callspec", None)
+    return callspec.params.get("boot") if callspec is not None else None
+
+
+def _is_last_of(boot: Boot, nextitem: pytest.Item | None) -> bool:
+    return nextitem is None or _boot(nextitem) != boot
+
+
+def _scenario(item: pytest.Item) -> str:
+    """The node id without its parameter, from the scenarios' folder on."""
+    return item.nodeid.partition("[")[0].removeprefix("scenarios/")
+
+
+def _title(item: pytest.Item) -> str:
+    name: str = getattr(item, "originalname", item.name)
+    return name.removeprefix("test_").replace("_", " ")
+
+
+def _session(config: pytest.Config) -> Session:
+    """The session: handed over by ``lab matrix``, or made now from pytest's own options."""
+    if SESSION in config.stash:
+        return config.stash[SESSION]
+    from lab import launch  # noqa: PLC0415 - unit tests must not need libvirt
+
+    stopwatch = Stopwatch()
+    try:
+        wishes = Wishes.read(config.getoption)
+        decided = launch.decide(wishes, say=_print_nothing, stopwatch=stopwatch)
+    except LabError as error:
+        raise pytest.UsageError(str(error)) from error
+    session = Session(decided=decided, store=launch.open_store(decided), stopwatch=stopwatch)
+    config.stash[SESSION] = session
+    return session
+
+
+def _print_nothing(_text: str) -> None:
+    """pytest collects in silence."""

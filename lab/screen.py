@@ -1,0 +1,203 @@
+"""What a run shows while it goes on: a live table on a terminal, plain lines elsewhere."""
+
+from __future__ import annotations
+
+import threading
+import time
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Protocol
+
+from rich.console import Console
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+from lab.outcome import Outcome
+from lab.units import format_duration
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from lab.plan import Boot
+
+HEARTBEAT_S = 20.0
+REFRESHES_PER_S = 4
+
+_STYLES = {
+    Outcome.PASS: "green",
+    Outcome.UNSUPPORTED: "yellow",
+    Outcome.NOT_RUN: "dim",
+}
+_ORDER = list(Outcome)
+
+
+class Screen(Protocol):
+    """Where a run says what it is doing."""
+
+    def say(self, text: str) -> None:
+        """Say one thing that is worth a line."""
+
+    def begin(self, boot: Boot) -> None:
+        """A boot is at its turn."""
+
+    def phase(self, text: str) -> None:
+        """What is going on in it now."""
+
+    def end(self, boot: Boot, counts: Mapping[Outcome, int]) -> None:
+        """A boot is done; what became of its scenarios."""
+
+
+@dataclass(slots=True)
+class _Row:
+    """A boot on the screen."""
+
+    boot: Boot
+    phase: str = ""
+    started: float | None = None
+    elapsed_s: float | None = None
+    counts: Mapping[Outcome, int] = field(default_factory=dict)
+
+
+class PlainScreen:
+    """One line an event, and one at least every 20 s: for a log that somebody watches."""
+
+    def __init__(self, console: Console, total: int) -> None:
+        self._console = console
+        self._total = total
+        self._began = self._spoke = time.monotonic()
+        self._doing = "starting"
+        self._stopped = threading.Event()
+        self._lock = threading.Lock()
+
+    def say(self, text: str) -> None:
+        """Print it, with the time since the start."""
+        with self._lock:
+            self._spoke = time.monotonic()
+            elapsed = format_duration(self._spoke - self._began)
+            self._console.print(Text(f"[{elapsed:>11}] {text}"), soft_wrap=True)
+        self._doing = text
+
+    def begin(self, boot: Boot) -> None:
+        """Print the boot's name and place."""
+        self.say(f"{boot.position}/{self._total} {boot.id}")
+
+    def phase(self, text: str) -> None:
+        """Remember it for the next heartbeat."""
+        self._doing = text
+
+    def end(self, boot: Boot, counts: Mapping[Outcome, int]) -> None:
+        """Print what became of the boot's scenarios."""
+        self.say(f"{boot.position}/{self._total} {boot.id}: {summary(counts)}")
+
+    def beat(self) -> None:
+        """Say that the run is alive, whenever nothing else was said for a while."""
+        while not self._stopped.wait(1.0):
+            if time.monotonic() - self._spoke >= HEARTBEAT_S:
+                self.say(f"still at it: {self._doing}")
+
+    def stop(self) -> None:
+        """End the heartbeat."""
+        self._stopped.set()
+
+
+class LiveScreen:
+    """A table that redraws itself: each boot's phase, its time, and what it usually takes."""
+
+    def __init__(
+        self, console: Console, order: tuple[Boot, ...], expected_s: Mapping[str, float]
+    ) -> None:
+        self._rows = {boot.id: _Row(boot) for boot in order}
+        self._expected_s = expected_s
+        self._current: _Row | None = None
+        self._line = ""
+        self._began = time.monotonic()
+        self.live = Live(
+            get_renderable=self._draw, console=console, refresh_per_second=REFRESHES_PER_S
+        )
+
+    def say(self, text: str) -> None:
+        """Put it below the table."""
+        self._line = text
+
+    def begin(self, boot: Boot) -> None:
+        """Start the clock of the boot's row."""
+        self._current = self._rows[boot.id]
+        self._current.started = time.monotonic()
+        self._current.phase = "starting"
+
+    def phase(self, text: str) -> None:
+        """Put it in the current row."""
+        if self._current is not None:
+            self._current.phase = text
+
+    def end(self, boot: Boot, counts: Mapping[Outcome, int]) -> None:
+        """Stop the clock of the boot's row and sum it up."""
+        row = self._rows[boot.id]
+        row.counts = counts
+        row.phase = ""
+        row.elapsed_s = time.monotonic() - (row.started or time.monotonic())
+        self._current = None
+
+    def _draw(self) -> Table:
+        elapsed = format_duration(time.monotonic() - self._began)
+        table = Table(box=None, pad_edge=False, caption=f"{elapsed}  {self._line}")
+        table.caption_justify = "left"
+        for title, justify in (("cell", "left"), ("phase", "left")):
+            table.add_column(title, justify=justify, no_wrap=True)  # type: ignore[arg-type] # Literal
+        table.add_column("elapsed", justify="right", no_wrap=True)
+        table.add_column("expected", justify="right", no_wrap=True, style="dim")
+        for row in self._rows.values():
+            expected = self._expected_s.get(row.boot.cell_name)
+            table.add_row(
+                row.boot.id,
+                Text(row.phase) if row.elapsed_s is None else styled(row.counts),
+                _elapsed(row),
+                "" if expected is None else format_duration(expected),
+                style=None if row.started is not None else "dim",
+            )
+        return table
+
+
+@contextmanager
+def plain(console: Console, total: int) -> Iterator[PlainScreen]:
+    """A plain screen with its heartbeat."""
+    screen = PlainScreen(console, total)
+    thread = threading.Thread(target=screen.beat, name="heartbeat", daemon=True)
+    thread.start()
+    try:
+        yield screen
+    finally:
+        screen.stop()
+        thread.join()
+
+
+@contextmanager
+def live(
+    console: Console, order: tuple[Boot, ...], expected_s: Mapping[str, float]
+) -> Iterator[LiveScreen]:
+    """A live table."""
+    screen = LiveScreen(console, order, expected_s)
+    with screen.live:
+        yield screen
+
+
+def summary(counts: Mapping[Outcome, int]) -> str:
+    """The outcomes of a boot in a few words, the worst last."""
+    return ", ".join(f"{counts[outcome]} {outcome}" for outcome in _ORDER if counts.get(outcome))
+
+
+def styled(counts: Mapping[Outcome, int]) -> Text:
+    """The same in colour; the words carry the meaning without it."""
+    text = Text()
+    for outcome in _ORDER:
+        if counts.get(outcome):
+            text.append(", " if text else "")
+            text.append(f"{counts[outcome]} {outcome}", style=_STYLES.get(outcome, "red"))
+    return text
+
+
+def _elapsed(row: _Row) -> str:
+    if row.elapsed_s is not None:
+        return format_duration(row.elapsed_s)
+    return "" if row.started is None else format_duration(time.monotonic() - row.started)

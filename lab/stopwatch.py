@@ -1,0 +1,60 @@
+"""Where the wall-clock time of a run goes."""
+
+from __future__ import annotations
+
+import time
+from collections import defaultdict
+from contextlib import contextmanager
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from lab.records import Timeline
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+
+class Activity(StrEnum):
+    """What the time is spent on; all else is the bench's own cost."""
+
+    BUILDING = "building"
+    BOOTING = "booting"
+    MEASURING = "measuring"
+
+
+class Stopwatch:
+    """Counts each second once: an activity inside another suspends the outer one."""
+
+    def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
+        self._now = now
+        self._started = self._mark = now()
+        self._stack: list[Activity] = []
+        self._spent: defaultdict[Activity, float] = defaultdict(float)
+
+    @contextmanager
+    def spending(self, activity: Activity) -> Iterator[None]:
+        """Count the time of the block as *activity*."""
+        self._account()
+        self._stack.append(activity)
+        try:
+            yield
+        finally:
+            self._account()
+            self._stack.pop()
+
+    @property
+    def timeline(self) -> Timeline:
+        """The split so far."""
+        self._account()
+        return Timeline(
+            building_s=self._spent[Activity.BUILDING],
+            booting_s=self._spent[Activity.BOOTING],
+            measuring_s=self._spent[Activity.MEASURING],
+            total_s=self._mark - self._started,
+        )
+
+    def _account(self) -> None:
+        now = self._now()
+        if self._stack:
+            self._spent[self._stack[-1]] += now - self._mark
+        self._mark = now
