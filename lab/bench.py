@@ -56,6 +56,8 @@ class Bench:
         self.stopwatch = stopwatch
         self._peer: Sandbox | None = None
         self._open: tuple[Boot, Sandbox] | None = None
+        self._owes_proof = False
+        """Whether something may have been measured since the last evidence."""
         self._support: dict[Storage, Support] = {}
 
     def open(self, boot: Boot) -> Sandbox:
@@ -83,6 +85,7 @@ class Bench:
                 Outcome.INVALID,
                 f"{fact.subject}: expected {fact.expected}, observed {fact.observed}",
             )
+        self._owes_proof = True
         return sandbox
 
     def support(self, cell: Cell) -> Support:
@@ -117,6 +120,7 @@ class Bench:
         """
         _, sandbox = self._current()
         self.prove("after")
+        self._owes_proof = False
         with self.stopwatch.spending(Activity.BOOTING):
             sandbox.restart()
 
@@ -126,9 +130,10 @@ class Bench:
             return
         boot, sandbox = self._open
         try:
-            if sandbox.ready_s:
+            if self._owes_proof:
                 self.prove("after")
         finally:
+            self._owes_proof = False
             self._keep_console()
             self._open = None
             with self.stopwatch.spending(Activity.BOOTING):

@@ -76,8 +76,11 @@ def _arguments() -> list[str]:
         str(SCENARIOS),
         f"--rootdir={root}",
         f"--config-file={root / 'pyproject.toml'}",
-        "-p",
-        "no:cacheprovider",
+        *("-p", "no:cacheprovider"),
+        # The screen is ours: pytest would keep what is shown on it for itself.
+        "--capture=no",
+        # The lab is at work already, and with it what pytest would like to rewrite on import.
+        *("-W", "ignore:Module already imported:pytest.PytestAssertRewriteWarning"),
     ]
 
 

@@ -7,6 +7,7 @@ import logging
 import os
 import signal
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.console import Console
@@ -16,7 +17,6 @@ from lab.options import OPTIONS, Wishes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-    from pathlib import Path
     from types import FrameType
 
 OK, BAD, USAGE, INTERRUPTED = 0, 1, 2, 130
@@ -100,18 +100,19 @@ def _shell(arguments: argparse.Namespace) -> int:
 
 
 def _image_build(_arguments: argparse.Namespace) -> int:
-    from lab import image  # noqa: PLC0415
+    from lab.image.build import build  # noqa: PLC0415
+    from lab.image.lock import load  # noqa: PLC0415
 
-    images = image.build(say=print)
+    images = build(load(), say=print)
     for name in ("node", "guest", "workload"):
         print(f"{name:9} {getattr(images, name).digest}")
     return OK
 
 
 def _image_lock(_arguments: argparse.Namespace) -> int:
-    from lab import image  # noqa: PLC0415
+    from lab.image.lock import relock  # noqa: PLC0415
 
-    image.relock(say=print)
+    relock()
     return OK
 
 
@@ -119,10 +120,21 @@ def _report(arguments: argparse.Namespace) -> int:
     from lab import report  # noqa: PLC0415
     from lab.run import find_run  # noqa: PLC0415
 
-    path = find_run(Wishes.read(lambda _: None).output, arguments.run)
+    path = find_run(Path("results"), arguments.run)
     report.write(path)
     print(path / "report.html")
     return OK
+
+
+def _verify(arguments: argparse.Namespace) -> int:
+    from lab.acceptance import shortcomings  # noqa: PLC0415
+    from lab.run import Run, find_run  # noqa: PLC0415
+
+    found = shortcomings(Run.load(find_run(Path("results"), arguments.run)))
+    for line in found:
+        print(line)
+    print(f"{len(found)} shortcomings")
+    return BAD if found else OK
 
 
 def _doctor(_arguments: argparse.Namespace) -> int:
@@ -145,9 +157,7 @@ def _labs(name: str | None) -> list[Path]:
             raise UsageError(f"there is no lab {name!r}", remedy="`lab status` lists them")
         return [folder]
     return [
-        folder
-        for folder, record in records()
-        if record is None or not _is_alive(record.owner_pid)
+        folder for folder, record in records() if record is None or not _is_alive(record.owner_pid)
     ]
 
 
@@ -168,7 +178,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--verbose", action="store_true", help="say every command that is run")
     verbs = parser.add_subparsers(title="verbs", required=True, metavar="VERB")
 
-    def add(name: str, verb: Callable[[argparse.Namespace], int], meaning: str) -> argparse.ArgumentParser:
+    def add(
+        name: str, verb: Callable[[argparse.Namespace], int], meaning: str
+    ) -> argparse.ArgumentParser:
         one: argparse.ArgumentParser = verbs.add_parser(name, help=meaning, description=meaning)
         one.set_defaults(verb=verb)
         return one
@@ -179,7 +191,12 @@ def _parser() -> argparse.ArgumentParser:
     down.add_argument("lab", nargs="?", help="one lab, whoever uses it")
     add("status", _status, "say what is up")
     add("shell", _shell, "log in to a node").add_argument("node")
-    add("report", _report, "write a run's report again").add_argument("run", nargs="?", default="last")
+    add("report", _report, "write a run's report again").add_argument(
+        "run", nargs="?", default="last"
+    )
+    add(
+        "verify", _verify, "say what a run of the default matrix lacks to be believed"
+    ).add_argument("run", nargs="?", default="last")
     add("doctor", _doctor, "say what this machine offers and what it lacks")
     images = add("image", _image_build, "build or lock the images").add_subparsers(metavar="VERB")
     images.add_parser("build", help="build what is not there").set_defaults(verb=_image_build)

@@ -19,7 +19,7 @@ from lab.virt.xml import Accelerator
 from lab.wait import Pending, wait_for
 
 if TYPE_CHECKING:
-    from lab.image import NodeImage
+    from lab.image.build import NodeImage
     from lab.topology import Topology
 
 KVM = Path("/dev/kvm")

@@ -5,15 +5,18 @@ from __future__ import annotations
 import secrets
 import sys
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from lab import host, image, prepare, profile
+from lab import host, prepare
 from lab.bench import Bench
+from lab.image.build import build
+from lab.image.lock import load
 from lab.loader import load_topology
 from lab.matrix import select
 from lab.plan import make
+from lab.profile import PROFILES
 from lab.provision import Lab, Start, bring_up, take_down
 from lab.records import Environment, RunHeader, RunStatus
 from lab.run import Run, exit_status
@@ -25,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from lab.host import Chosen
-    from lab.image import Images
+    from lab.image.build import Images
     from lab.node import Node
     from lab.options import Wishes
     from lab.plan import Plan
@@ -61,21 +64,22 @@ def decide(wishes: Wishes, *, say: Callable[[str], None], stopwatch: Stopwatch) 
     cells = select(wishes.cells)
     host.check_room(topology)
     with stopwatch.spending(Activity.BUILDING):
-        images = image.build(say=say)
+        images = build(load(), say=say)
     chosen = host.choose_accelerator(wishes.accel, images.node)
     say(f"node under {chosen.accelerator}: {chosen.reason}")
     is_emulated = chosen.accelerator is Accelerator.TCG
     name = wishes.profile or ("smoke" if is_emulated else "standard")
-    settled = profile.PROFILES[name]
+    settled = PROFILES[name]
+    seed = secrets.randbelow(SEED_LIMIT) if wishes.seed is None else wishes.seed
     return Decided(
         wishes=wishes,
         topology=topology,
-        profile=settled,
+        profile=replace(settled, seed=seed),
         plan=make(
             cells,
             profile=name,
             rounds=wishes.rounds or settled.rounds,
-            seed=secrets.randbelow(SEED_LIMIT) if wishes.seed is None else wishes.seed,
+            seed=seed,
         ),
         images=images,
         chosen=chosen,

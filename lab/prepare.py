@@ -27,7 +27,7 @@ from lab.storage.thin import VOLUME_MIB
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from lab.image import Images
+    from lab.image.build import Images
     from lab.node import Node
     from lab.topology import Topology
     from lab.virt.xml import Accelerator
@@ -72,8 +72,8 @@ echo 1 > /proc/sys/net/ipv4/ip_forward
 systemctl restart containerd
 """
 """What a node needs at each start, once its data disk is divided. The default route leads
-nowhere: without one the node would not answer for the pods' gateway (arp(7), proxy_arp). The sandboxes
-have a tmpfs of their own because /run allows no device files, and macvtap needs one."""
+nowhere: without one the node would not answer for the pods' gateway (arp(7), proxy_arp). The
+sandboxes have a tmpfs of their own because /run allows no device files: macvtap needs one."""
 
 CNI_PLUGIN = Path(__file__).parent / "network" / "calico-veth.sh"
 
@@ -87,6 +87,10 @@ cat >/etc/containerd/config.toml <<'CONFIG'
 {CONTAINERD_CONFIG}CONFIG
 """
 """What a new data disk needs, once."""
+
+
+FORGET = "rm -f /etc/ssh/ssh_host_ed25519_key /root/.ssh/authorized_keys\n"
+"""What a prepared disk must not keep: the keys of the lab that it was prepared in."""
 
 
 def divide_script(topology: Topology) -> str:
@@ -156,8 +160,8 @@ def setting(topology: Topology, images: Images, node: Node) -> Setting:
         node=node,
         topology=topology,
         image=images.workload.reference,
-        layer=images.workload.diff_id,
-        guest_kernel=f"/{SHARE}/vmlinuz",
+        layer=images.workload.layer,
+        guest_kernel=f"/{SHARE}/vmlinux",
         guest_initramfs=f"/{SHARE}/initramfs",
     )
 
@@ -189,7 +193,7 @@ def _prepare(
         )
     )
     try:
-        lab.node.script(scripts, timeout_s=SCRIPT_TIMEOUT_S)
+        lab.node.script(scripts + FORGET, timeout_s=SCRIPT_TIMEOUT_S)
         power_off(lab)
     finally:
         take_down(lab.folder)

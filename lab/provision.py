@@ -29,7 +29,7 @@ from lab.wait import Pending, wait_for
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from lab.image import NodeImage
+    from lab.image.build import NodeImage
     from lab.topology import NodeSpec
 
 log = logging.getLogger(__name__)
@@ -174,7 +174,10 @@ def records() -> Iterator[tuple[Path, LabRecord | None]]:
         return
     for folder in sorted(labs_dir().iterdir(), key=lambda path: path.stat().st_mtime):
         path = folder / RECORD
-        yield folder, msgspec.json.decode(path.read_bytes(), type=LabRecord) if path.exists() else None
+        yield (
+            folder,
+            msgspec.json.decode(path.read_bytes(), type=LabRecord) if path.exists() else None,
+        )
 
 
 def is_up(record: LabRecord) -> bool:

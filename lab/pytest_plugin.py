@@ -35,6 +35,8 @@ if TYPE_CHECKING:
     from lab.screen import Screen
     from lab.store import Store
 
+Verdict = tuple[Outcome, str, tuple[str, ...]]
+"""An outcome, its reason, and the last lines of a console where they tell why."""
 SCENARIOS = Path(__file__).resolve().parent.parent / "scenarios"
 
 
@@ -48,11 +50,21 @@ class Session:
     screen: Screen | None = None
     """None where pytest's own reporter talks to the user."""
     bench: Bench | None = None
-    problem: LabError | None = None
-    """The first failure of the bench itself; what depends on it is BLOCKED by it."""
+    problem: BaseException | None = None
+    """The first fault of the bench itself; what depends on it is BLOCKED by it."""
     stack: ExitStack = field(default_factory=ExitStack)
     counts: dict[str, dict[Outcome, int]] = field(default_factory=dict)
     """By boot: how many scenarios had each outcome."""
+
+    def judge(self, error: BaseException) -> Verdict:
+        """What *error* means; a fault of the bench is said once, then it blocks the rest."""
+        outcome, reason, tail = judge(error)
+        if outcome is not Outcome.INFRA:
+            return outcome, reason, tail
+        if error is self.problem:
+            return Outcome.BLOCKED, f"by the bench: {reason}", ()
+        self.problem = self.problem or error
+        return outcome, reason, tail
 
     def close_boot(self) -> None:
         """End the sandbox of the boot that is over, if there is one."""
@@ -67,7 +79,7 @@ class Session:
 
 SESSION = pytest.StashKey[Session]()
 STARTED = pytest.StashKey[float]()
-VERDICT = pytest.StashKey[tuple[Outcome, str, tuple[str, ...]]]()
+VERDICT = pytest.StashKey[Verdict]()
 
 
 class Handover:
@@ -105,8 +117,8 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put the scenarios in the order of the plan: boot by boot."""
-    items.sort(key=lambda item: boot.position if (boot := _boot(item)) else 0)
+    """Put the scenarios in the order of the plan, boot by boot; what ends a sandbox comes last."""
+    items.sort(key=_turn)
 
 
 @pytest.fixture(scope="session")
@@ -115,17 +127,10 @@ def bench(request: pytest.FixtureRequest) -> Bench:
     from lab import launch  # noqa: PLC0415 - unit tests must not need libvirt
 
     session = _session(request.config)
-    if session.problem is not None:
-        raise NotMeasuredError(Outcome.BLOCKED, f"by the bench: {session.problem.problem}")
-    if session.bench is None:
-        try:
-            running = launch.running(
-                session.decided, session.store, say=session.say, stopwatch=session.stopwatch
-            )
-            session.bench = session.stack.enter_context(running)
-        except LabError as error:
-            session.problem = error
-            raise
+    running = launch.running(
+        session.decided, session.store, say=session.say, stopwatch=session.stopwatch
+    )
+    session.bench = session.stack.enter_context(running)
     return session.bench
 
 
@@ -175,6 +180,7 @@ class Measure:
         self._started = datetime.now(UTC)
         self._elapsed_s = 0.0
         self._noise: dict[str, float | None] = {}
+        self._kept: dict[str, str] = {}
 
     @contextmanager
     def watching(self) -> Iterator[None]:
@@ -192,9 +198,7 @@ class Measure:
 
         *raw* is the tool's own report; the sample names the file that it is kept in.
         """
-        store = self._bench.store
-        path = None if raw is None else store.add_raw(self._boot.id, f"{metric.name}.json", raw)
-        store.add_sample(
+        self._bench.store.add_sample(
             Sample(
                 metric=metric,
                 value=value,
@@ -205,10 +209,18 @@ class Measure:
                 scenario=self._scenario,
                 started=self._started.isoformat(timespec="milliseconds"),
                 elapsed_s=self._elapsed_s,
-                raw=path,
+                raw=None if raw is None else self._keep(raw, metric),
                 noise=self._noise,
             )
         )
+
+    def _keep(self, raw: str, metric: Metric) -> str:
+        """Keep a report under the first metric that was read from it; the others share it."""
+        if raw not in self._kept:
+            suffix = "json" if raw.lstrip().startswith("{") else "txt"
+            name = f"{metric.name}.{suffix}"
+            self._kept[raw] = self._bench.store.add_raw(self._boot.id, name, raw)
+        return self._kept[raw]
 
 
 @pytest.hookimpl(wrapper=True)
@@ -262,7 +274,7 @@ def pytest_runtest_makereport(
     if session is None or boot is None:
         return report
     if call.excinfo is not None:
-        verdict = judge(call.excinfo.value)
+        verdict = session.judge(call.excinfo.value)
         if item.stash.get(VERDICT, None) is None:
             item.stash[VERDICT] = verdict
         if verdict[0] in {Outcome.UNSUPPORTED, Outcome.NOT_RUN}:
@@ -286,7 +298,7 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
         report.write(ours.store.path)
 
 
-def judge(error: BaseException) -> tuple[Outcome, str, tuple[str, ...]]:
+def judge(error: BaseException) -> Verdict:
     """The outcome that an exception in a scenario means, its reason, and the console's end."""
     match error:
         case NotMeasuredError():
@@ -332,6 +344,12 @@ def _first_lines(error: BaseException) -> str:
 def _boot(item: pytest.Item) -> Boot | None:
     callspec: Any = getattr(item, "callspec", None)
     return callspec.params.get("boot") if callspec is not None else None
+
+
+def _turn(item: pytest.Item) -> tuple[int, bool]:
+    boot = _boot(item)
+    ends_sandbox = "restart" in getattr(item, "fixturenames", ())
+    return (0 if boot is None else boot.position, ends_sandbox)
 
 
 def _is_last_of(boot: Boot, nextitem: pytest.Item | None) -> bool:

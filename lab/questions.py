@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from testinfra.backend.base import BaseBackend, CommandResult
-from testinfra.host import Host
+from testinfra.host import Host as Host  # the type of what is handed out
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -6,7 +6,7 @@ from enum import StrEnum
 
 import msgspec
 
-from lab.units import Unit
+from lab.units import Unit  # noqa: TC001 - msgspec reads the annotations
 
 
 class Better(StrEnum):

@@ -44,7 +44,6 @@ def tap(pod: Pod) -> Tap:
     return model.named_tap(pod)
 
 
-
 def questions(pod: Pod) -> dict[str, str]:
     """Devices, addresses, qdiscs, and the ports of the bridge."""
     inside = f"ip netns exec {pod.namespace}"

@@ -54,7 +54,6 @@ def tap(pod: Pod) -> Tap:
     return model.named_tap(pod)
 
 
-
 def questions(pod: Pod) -> dict[str, str]:
     """Devices, addresses, qdiscs, where the pod's address leads, whether packets go on."""
     inside = f"ip netns exec {pod.namespace}"

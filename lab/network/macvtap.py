@@ -31,10 +31,10 @@ def wire(pod: Pod) -> tuple[str, ...]:
     makes a file for it, so it is made here.
     """
     inside = f"ip -n {pod.namespace}"
+    add = f"{inside} link add link {INTERFACE} name {TAP} mtu {pod.mtu_bytes}"
     device_number = f"ip netns exec {pod.namespace} sh -c 'cat /sys/class/net/{TAP}/tap*/dev'"
     return (
-        f"{inside} link add link {INTERFACE} name {TAP} mtu {pod.mtu_bytes}"
-        " type macvtap mode bridge",
+        f"{add} type macvtap mode bridge",
         f"{inside} link set {INTERFACE} address {locally_administered(pod.mac)}",
         f"{inside} link set {TAP} address {pod.mac}",
         f"{inside} address flush dev {INTERFACE}",
@@ -51,7 +51,6 @@ def tap(pod: Pod) -> Tap:
         namespace=pod.namespace,
         redirection=f"{model.TAP_FD}<>{pod.folder}/tap",
     )
-
 
 
 def questions(pod: Pod) -> dict[str, str]:

@@ -148,7 +148,9 @@ class Namespace:
     def addresses_of(self, device: str) -> list[str]:
         """The IPv4 addresses of *device*, with prefix length."""
         found = self._addresses.get(device, {}).get("addr_info", [])
-        return [f"{item['local']}/{item['prefixlen']}" for item in found if item["family"] == "inet"]
+        return [
+            f"{item['local']}/{item['prefixlen']}" for item in found if item["family"] == "inet"
+        ]
 
     def devices(self) -> set[str]:
         """The devices of the namespace, without the loopback."""

@@ -42,10 +42,9 @@ def wire(pod: Pod) -> tuple[str, ...]:
     )
 
 
-def tap(pod: Pod) -> Tap:
+def tap(pod: Pod) -> Tap:  # noqa: ARG001 - Model
     """The tap, by its name, in the node's namespace."""
     return Tap(netdev=f"{model.NETDEV},ifname={TAP},script=no,downscript=no", namespace=None)
-
 
 
 def questions(pod: Pod) -> dict[str, str]:

@@ -12,6 +12,7 @@ from lab.errors import SandboxError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+
 @dataclass(frozen=True, slots=True, order=True)
 class Route:
     """A route inside the pod: to a network, by a gateway or, without one, on the link."""

@@ -42,7 +42,6 @@ def tap(pod: Pod) -> Tap:
     return model.named_tap(pod)
 
 
-
 def questions(pod: Pod) -> dict[str, str]:
     """Devices, addresses, qdiscs, and the filters with their counters."""
     return model.namespace_questions(pod, with_filters=True)

@@ -13,7 +13,6 @@ import time
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
-from lab.command import Completed
 from lab.errors import CommandError, LabError, SandboxError
 from lab.network import MODELS
 from lab.network.pod import pod_of
@@ -29,6 +28,7 @@ from lab.runtime.setting import (
     START_TIMEOUT_S,
     STOP_TIMEOUT_S,
     Setting,
+    forget_argv,
     pss_script,
 )
 from lab.runtime.setup import setup_script
@@ -47,6 +47,7 @@ from lab.storage.backend import (
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    from lab.command import Completed
     from lab.matrix import Cell
     from lab.network.pod import Pod
 
@@ -95,7 +96,9 @@ class ReferenceSandbox:
         self._launch(self._volume)
         self.node.forward(f"{self.pod.folder}/agent.sock", self._agent_socket)
         self._agent.connect(timeout_s=AGENT_TIMEOUT_S)
-        if self._agent.run(["/bin/test", "-d", f"{ROOT}/usr"], timeout_s=AGENT_TIMEOUT_S).returncode:
+        if self._agent.run(
+            ["/bin/test", "-d", f"{ROOT}/usr"], timeout_s=AGENT_TIMEOUT_S
+        ).returncode:
             raise SandboxError("the guest is up without its root file system", remedy=REMEDY)
         self.ready_s = time.monotonic() - started
 
@@ -143,10 +146,9 @@ class ReferenceSandbox:
         )
         return parse_gathered(done.stdout)
 
-    def drop_caches(self) -> None:
-        """Write back and forget what the guest and then the node have cached."""
-        script = "sync; echo 3 > /proc/sys/vm/drop_caches"
-        self.run(["sh", "-c", script], timeout_s=QUESTIONS_TIMEOUT_S)
+    def drop_caches(self, path: str) -> None:
+        """Write back and forget what the guest has cached of *path*, and all the node has."""
+        self.run(forget_argv(path), timeout_s=QUESTIONS_TIMEOUT_S)
         self.node.drop_caches()
 
     def memory_bytes(self) -> int:
@@ -242,7 +244,7 @@ class ReferenceSandbox:
             self.node.unforward(f"{self.pod.folder}/agent.sock", self._agent_socket)
         snapshots = f"{CTR} snapshots --snapshotter {self._backend.SNAPSHOTTER}"
         lines = [
-            *_end_process(f"{self.pod.folder}/qemu.pid"),
+            _end_process(f"{self.pod.folder}/qemu.pid"),
             *(self._backend.detach(self._volume) if self._volume else ()),
             *(f"ip link del {device}" for device in self._model.OUTSIDE),
             *pods.remove(self.pod),
@@ -263,7 +265,10 @@ class ReferenceSandbox:
 
 def _qemu_facts(pod: Pod, answers: Mapping[str, str]) -> Iterator[Fact]:
     command, files = answers[QEMU_COMMAND], answers[QEMU_FILES]
-    for subject, needle in (("hardware-assisted guest", "accel=kvm"), ("guest's MAC", f"mac={pod.mac}")):
+    for subject, needle in (
+        ("hardware-assisted guest", "accel=kvm"),
+        ("guest's MAC", f"mac={pod.mac}"),
+    ):
         yield Fact(
             subject=subject,
             source="/proc/PID/cmdline",
@@ -281,11 +286,12 @@ def _qemu_facts(pod: Pod, answers: Mapping[str, str]) -> Iterator[Fact]:
     )
 
 
-def _end_process(pid_file: str) -> tuple[str, ...]:
+def _end_process(pid_file: str) -> str:
+    """The shell line that ends a process, by force after 5 s, and waits until it is gone."""
     return (
         f"if [ -e {pid_file} ]; then pid=$(cat {pid_file}); kill $pid 2>/dev/null;"
         " tries=0; while kill -0 $pid 2>/dev/null; do tries=$((tries + 1));"
-        " [ $tries -ne 100 ] || kill -9 $pid; sleep 0.05; done; fi",
+        " [ $tries -ne 100 ] || kill -9 $pid; sleep 0.05; done; fi"
     )
 
 

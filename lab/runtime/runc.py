@@ -112,9 +112,7 @@ class RuncSandbox:
         By nsenter, not ``ctr task exec``: the latter starts three Go programs, which under
         emulation takes longer than what is measured.
         """
-        done = self.node.run(
-            [*self._enter(), *argv], timeout_s=timeout_s, check=False, stdin=stdin
-        )
+        done = self.node.run([*self._enter(), *argv], timeout_s=timeout_s, check=False, stdin=stdin)
         if check and done.returncode:
             problem = f"{argv[0]} exited with status {done.returncode} in {self.cell}"
             raise CommandError(problem, completed=done)
@@ -136,7 +134,7 @@ class RuncSandbox:
         )
         return parse_gathered(done.stdout)
 
-    def drop_caches(self) -> None:
+    def drop_caches(self, path: str) -> None:  # noqa: ARG002 - Sandbox
         """There is one kernel: the node's."""
         self.node.drop_caches()
 
@@ -217,5 +215,3 @@ class RuncSandbox:
 
     def _answer(self, line: str) -> Completed:
         return self.run(["sh", "-c", line], timeout_s=QUESTIONS_TIMEOUT_S, check=False)
-
-

@@ -8,14 +8,13 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from contextlib import AbstractContextManager
 
-    from testinfra.host import Host
-
     from lab.command import Completed
     from lab.matrix import Cell
     from lab.network.model import Expected
     from lab.network.pod import Pod
     from lab.node import Node
     from lab.outcome import Fact
+    from lab.questions import Host
 
 
 class Sandbox(Protocol):
@@ -54,8 +53,8 @@ class Sandbox(Protocol):
     def gather(self, questions: Mapping[str, str], *, timeout_s: float) -> dict[str, str]:
         """Ask all *questions* (shell lines, by name) inside it, in one round trip."""
 
-    def drop_caches(self) -> None:
-        """Write back and forget what the guest and the node have cached."""
+    def drop_caches(self, path: str) -> None:
+        """Write back and forget what the guest has cached of *path*, and all the node has."""
 
     def memory_bytes(self) -> int:
         """Proportional set size of the processes that it is made of on the node."""

@@ -79,9 +79,7 @@ def target_in(folder: str) -> str:
     return f"{folder}/shared/rootfs"
 
 
-def volume_of(
-    mounts: str, *, snapshotter: Snapshotter, key: str, folder: str
-) -> Volume:
+def volume_of(mounts: str, *, snapshotter: Snapshotter, key: str, folder: str) -> Volume:
     """
     Read what ``ctr snapshots prepare --target`` printed: one mount command.
 

@@ -33,10 +33,12 @@ def blockdev(volume: Volume) -> tuple[str, ...]:
 
 def wait_for_disk(disk: str) -> tuple[str, ...]:
     """The guest's shell lines that wait until the kernel has found *disk*."""
+    give_up = f"[ $tries -lt {DISK_TRIES} ] || {{ echo 'no /dev/{disk}'; exit 1; }}"
     return (
-        f"tries=0; until [ -b /dev/{disk} ]; do tries=$((tries + 1));"
-        f" [ $tries -lt {DISK_TRIES} ] || {{ echo 'no /dev/{disk}'; exit 1; }};"
-        " usleep 50000; done",
+        "tries=0",
+        f"until [ -b /dev/{disk} ]; do",
+        f"tries=$((tries + 1)); {give_up}; usleep 50000",
+        "done",
     )
 
 

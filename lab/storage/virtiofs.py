@@ -48,8 +48,9 @@ def attach(volume: Volume, topology: Topology) -> tuple[str, ...]:
         *backend.mount_on_node(volume),
         f"setsid {daemon} >{volume.folder}/virtiofsd.log 2>&1 </dev/null &",
         f"echo $! >{pid_file(volume)}",
-        f"until [ -S {socket} ]; do kill -0 $! || {{ cat {volume.folder}/virtiofsd.log >&2;"
-        " exit 1; }; sleep 0.05; done",
+        f"until [ -S {socket} ]; do",
+        f"kill -0 $! || {{ cat {volume.folder}/virtiofsd.log >&2; exit 1; }}; sleep 0.05",
+        "done",
     )
 
 
@@ -57,8 +58,10 @@ def detach(volume: Volume) -> tuple[str, ...]:
     """The daemon ends with its QEMU; make sure of it, and unmount."""
     pid = pid_file(volume)
     return (
-        f"if [ -e {pid} ]; then kill $(cat {pid}) 2>/dev/null || true;"
-        f" while kill -0 $(cat {pid}) 2>/dev/null; do sleep 0.05; done; fi",
+        f"if [ -e {pid} ]; then",
+        f"kill $(cat {pid}) 2>/dev/null || true",
+        f"while kill -0 $(cat {pid}) 2>/dev/null; do sleep 0.05; done",
+        "fi",
         *backend.unmount_on_node(volume),
     )
 

@@ -1,0 +1,3 @@
+"""The lab's fixtures, for scenarios/ and tests/."""
+
+pytest_plugins = ["lab.pytest_plugin"]

@@ -1,0 +1,73 @@
+"""Which packages each image asks for; the lock says what that came to."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+SUITE = "trixie"
+ARCHITECTURE = "amd64"
+
+
+class PackageSet(StrEnum):
+    """What a group of locked packages is for."""
+
+    NODE = "node"
+    GUEST = "guest"
+    WORKLOAD = "workload"
+    TOOLS = "tools"
+
+
+WANTED: dict[PackageSet, tuple[str, ...]] = {
+    PackageSet.NODE: (
+        "systemd-sysv",
+        "udev",
+        "openssh-server",
+        # The plain kernel: the one for clouds has no 9p. Its packages want a maker of
+        # initial file systems; this is the smallest, and what it makes is not used.
+        "linux-image-amd64",
+        "tiny-initramfs",
+        "busybox-static",
+        "kmod",
+        "procps",
+        "util-linux",
+        "e2fsprogs",
+        "qemu-system-x86",
+        "virtiofsd",
+        "containerd",
+        "runc",
+        "containernetworking-plugins",
+        "dmsetup",
+        "iproute2",
+        "ethtool",
+        "tcpdump",
+        "iputils-ping",
+        "iputils-arping",
+        "iperf3",
+        "sockperf",
+        "fio",
+    ),
+    PackageSet.GUEST: ("busybox-static", "qemu-guest-agent"),
+    PackageSet.WORKLOAD: (
+        "base-files",
+        "bash",
+        "coreutils",
+        "dash",
+        "ethtool",
+        "findutils",
+        "fio",
+        "grep",
+        "iperf3",
+        "iproute2",
+        "iputils-arping",
+        "iputils-ping",
+        "mount",
+        "procps",
+        "sed",
+        "sockperf",
+        "util-linux",
+    ),
+    PackageSet.TOOLS: ("e2fsprogs", "libarchive13t64", "zstd"),
+}
+
+# A bootable system has all that Debian calls essential; the other sets are only unpacked.
+WITH_ESSENTIAL = frozenset({PackageSet.NODE})

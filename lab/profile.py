@@ -1,0 +1,92 @@
+"""How long and how often things are measured."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+GRACE_S = 60.0
+"""What a command may take besides what it was asked to: the slowest guest is an emulated one."""
+SLOWEST_MIB_PER_S = 1.0
+"""A storage that is slower than this with whole files is given up on."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Profile:
+    """
+    One set of durations, the same for each cell of a run.
+
+    The tools read whole seconds, except fio.
+    """
+
+    name: str
+    rounds: int
+    iperf3_s: int
+    """Of each TCP and UDP test, after *iperf3_omit_s*."""
+    iperf3_omit_s: int
+    udp_probe_s: int
+    """Of the test that finds how much UDP passes at most."""
+    latency_s: int
+    """Of the round-trip test on an idle link; the first 0.4 s of it are left out."""
+    loaded_latency_s: int
+    """Of the one beside a bulk stream: slower, so that it takes longer to see 100 of them."""
+    fio_s: float
+    """Of each job on small blocks, after *fio_ramp_s*."""
+    fio_ramp_s: float
+    file_mib: int
+    """Of the file that is written first, and then read and changed by halves."""
+    verified_mib: int
+    """Of the file whose contents are checked."""
+    seed: int = 1
+    """Of the random offsets; the run puts its own here."""
+
+    def deadline_s(self, measured_s: float) -> float:
+        """When to give up on a command that measures for *measured_s*."""
+        return 3 * measured_s + GRACE_S
+
+    @property
+    def file_deadline_s(self) -> float:
+        """When to give up on a command that writes or reads a whole file."""
+        return max(self.file_mib, self.verified_mib) / SLOWEST_MIB_PER_S + GRACE_S
+
+
+SMOKE = Profile(
+    name="smoke",
+    rounds=1,
+    iperf3_s=1,
+    # One second is no steady state, and none is claimed of a single round.
+    iperf3_omit_s=0,
+    udp_probe_s=1,
+    latency_s=1,
+    loaded_latency_s=1,
+    fio_s=1.0,
+    fio_ramp_s=0.0,
+    file_mib=32,
+    verified_mib=4,
+)
+STANDARD = Profile(
+    name="standard",
+    rounds=5,
+    iperf3_s=10,
+    iperf3_omit_s=2,
+    udp_probe_s=5,
+    latency_s=5,
+    loaded_latency_s=5,
+    fio_s=10.0,
+    fio_ramp_s=2.0,
+    file_mib=512,
+    verified_mib=64,
+)
+PUBLISH = Profile(
+    name="publish",
+    rounds=10,
+    iperf3_s=15,
+    iperf3_omit_s=3,
+    udp_probe_s=5,
+    latency_s=10,
+    loaded_latency_s=10,
+    fio_s=20.0,
+    fio_ramp_s=5.0,
+    file_mib=2048,
+    verified_mib=256,
+)
+PROFILES = {profile.name: profile for profile in (SMOKE, STANDARD, PUBLISH)}

@@ -1,0 +1,151 @@
+"""The project's menu: `nox -l` lists it. ./run does the same where there is no nox yet."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn
+
+import nox
+from nox.command import CommandFailed
+
+ROOT = Path(__file__).parent
+sys.path.insert(0, str(ROOT))  # lab.system wants nothing but the standard library
+
+from lab import system  # noqa: E402 - see above
+from lab.errors import LabError  # noqa: E402
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+nox.needs_version = ">=2025.2.9"
+nox.options.default_venv_backend = "uv|virtualenv"
+nox.options.reuse_venv = "yes"
+
+REQUIREMENTS = Path("requirements")
+LOCKS = {
+    "run": ["pyproject.toml"],
+    "dev": ["pyproject.toml", "--group", "dev"],
+    "build": ["--group", "build"],
+    "nox": ["--group", "nox"],
+    "lock": ["--group", "lock"],
+}
+"""What is pinned in requirements/, and what `uv pip compile` makes each file from."""
+
+USAGE_STATUS = 2
+CLEANUP_S = 120.0
+"""How long Ctrl-C waits for the lab to take down what it has put up."""
+
+
+@nox.session(requires=["dev"], venv_backend="none")
+def lint(session: nox.Session) -> None:
+    """Check format and style with ruff."""
+    python = _python(session, "dev")
+    session.run(python, "-m", "ruff", "format", "--check", *session.posargs)
+    session.run(python, "-m", "ruff", "check", *session.posargs)
+
+
+@nox.session(requires=["dev"], venv_backend="none")
+def types(session: nox.Session) -> None:
+    """Check types with mypy."""
+    session.run(_python(session, "dev"), "-m", "mypy", *session.posargs)
+
+
+@nox.session(requires=["dev"], venv_backend="none")
+def tests(session: nox.Session) -> None:
+    """Run the unit tests: no root, no network, no libvirt daemon."""
+    session.run(_python(session, "dev"), "-m", "pytest", *session.posargs)
+
+
+@nox.session(requires=["run"], venv_backend="none", default=False)
+def matrix(session: nox.Session) -> None:
+    """Measure every cell on a node of this machine; ARGS go to `lab matrix`."""
+    _lab(session, "matrix")
+
+
+@nox.session(requires=["run"], venv_backend="none", default=False)
+def doctor(session: nox.Session) -> None:
+    """Say what this machine offers and what it lacks."""
+    _lab(session, "doctor")
+
+
+@nox.session(requires=["run"], venv_backend="none", default=False)
+def reproducible(session: nox.Session) -> None:
+    """Build every image twice from its lock and compare them, bit for bit."""
+    session.run(_python(session, "run"), "-m", "pytest", "-m", "slow", *session.posargs)
+
+
+@nox.session(default=False)
+def lock(session: nox.Session) -> None:
+    """Pin requirements/*.txt again; `-- --upgrade` moves to the newest versions."""
+    session.install("--require-hashes", "-r", str(REQUIREMENTS / "lock.txt"))
+    for name, sources in LOCKS.items():
+        session.run(
+            *("uv", "pip", "compile", "--quiet", "--system-certs"),
+            *("--universal", "--python-version", "3.11"),
+            *("--generate-hashes", "--no-annotate", "--no-emit-index-url", "--no-emit-find-links"),
+            *("--custom-compile-command", "nox -s lock"),
+            *("--output-file", str(REQUIREMENTS / f"{name}.txt"), *sources, *session.posargs),
+        )
+
+
+@nox.session(default=False)
+def run(session: nox.Session) -> None:
+    """Make the environment that the lab runs in."""
+    _make(session, "run", system.bench_needs(user_is_root=os.geteuid() == 0))
+
+
+@nox.session(default=False)
+def dev(session: nox.Session) -> None:
+    """Make the environment that the lab is checked in."""
+    _make(session, "dev", system.environment_needs())
+
+
+def _make(session: nox.Session, name: str, needs: Iterable[system.Need]) -> None:
+    """Install what *name* pins, after what that needs, unless it is what stands there."""
+    try:
+        system.ensure(needs, say=session.log)
+    except LabError as error:
+        _stop(str(error), USAGE_STATUS)
+    pinned = REQUIREMENTS / f"{name}.txt"
+    build = REQUIREMENTS / "build.txt"
+    wanted = _digest(pinned, build, Path("pyproject.toml"))
+    stamp = Path(session.virtualenv.location) / "stamp"
+    if stamp.exists() and stamp.read_text(encoding="utf-8") == wanted:
+        return
+    session.install("--require-hashes", "-r", str(build))
+    session.install("--require-hashes", "--no-build-isolation", "-r", str(pinned))
+    session.install("--no-deps", "--no-build-isolation", "--editable", ".")
+    stamp.write_text(wanted, encoding="utf-8")
+
+
+def _digest(*files: Path) -> str:
+    """Name an environment by what was put in, and by where the checkout is, which it points to."""
+    digest = hashlib.sha256(str(ROOT).encode())
+    for file in files:
+        digest.update(file.read_bytes())
+    return digest.hexdigest()
+
+
+def _python(session: nox.Session, name: str) -> Path:
+    """The interpreter of the environment that session *name* has made."""
+    return session.cache_dir.parent / name / "bin" / "python"
+
+
+def _lab(session: nox.Session, verb: str) -> None:
+    """Run a verb of the console command; that the command line is wrong stays status 2."""
+    program = _python(session, "run").with_name("lab")
+    try:
+        session.run(program, verb, *session.posargs, interrupt_timeout=CLEANUP_S)
+    except CommandFailed as failure:
+        if failure.return_code == USAGE_STATUS:
+            raise SystemExit(USAGE_STATUS) from None
+        raise
+
+
+def _stop(message: str, status: int) -> NoReturn:
+    """End nox itself, before any session does anything."""
+    sys.stderr.write(f"{message}\n")
+    raise SystemExit(status)

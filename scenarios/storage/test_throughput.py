@@ -1,0 +1,94 @@
+"""What a file on the root file system costs: to write first, to read cold, to change."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from lab.sample import Better, Metric
+from lab.tools import fio
+from lab.tools.fio_report import parse
+from lab.units import Unit
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from lab.profile import Profile
+    from lab.pytest_plugin import Measure
+    from lab.runtime.sandbox import Sandbox
+    from lab.tools.fio_report import FioReport
+
+FILE = "/lab/throughput"
+
+FIRST_WRITE = Metric(
+    "first_write", Unit.BYTE_PER_SECOND, Better.HIGHER, "First write of a file, with fsync"
+)
+SEQUENTIAL_READ = Metric(
+    "sequential_read", Unit.BYTE_PER_SECOND, Better.HIGHER, "Sequential read, caches dropped"
+)
+RANDOM_READ = Metric(
+    "random_read_4k", Unit.OPERATION_PER_SECOND, Better.HIGHER, "Random read of 4 KiB"
+)
+RANDOM_READ_P50 = Metric(
+    "random_read_4k_p50", Unit.SECOND, Better.LOWER, "Random read of 4 KiB, median latency"
+)
+RANDOM_READ_P99 = Metric(
+    "random_read_4k_p99", Unit.SECOND, Better.LOWER, "Random read of 4 KiB, 99th percentile"
+)
+RANDOM_WRITE = Metric(
+    "random_write_4k", Unit.OPERATION_PER_SECOND, Better.HIGHER, "Random write of 4 KiB"
+)
+RANDOM_WRITE_P50 = Metric(
+    "random_write_4k_p50", Unit.SECOND, Better.LOWER, "Random write of 4 KiB, median latency"
+)
+RANDOM_WRITE_P99 = Metric(
+    "random_write_4k_p99", Unit.SECOND, Better.LOWER, "Random write of 4 KiB, 99th percentile"
+)
+FSYNC_P50 = Metric("fsync_p50", Unit.SECOND, Better.LOWER, "fsync after 4 KiB, median latency")
+
+TIMED_JOBS = 3
+
+
+def test_file(sandbox: Sandbox, profile: Profile, measure: Measure) -> None:
+    """A file is written first, then read with cold caches, then changed in place."""
+    with measure.watching():
+        raw = _first_write(sandbox, profile)
+    measure(FIRST_WRITE, parse(raw).writes[fio.FIRST_WRITE].rate_bytes_per_s, raw=raw)
+
+    sandbox.drop_caches(FILE)
+    with measure.watching():
+        raw = _reread_and_change(sandbox, profile)
+    for metric, value in _values(parse(raw)):
+        measure(metric, value, raw=raw)
+
+
+def _values(report: FioReport) -> Iterator[tuple[Metric, float]]:
+    yield SEQUENTIAL_READ, report.reads[fio.SEQUENTIAL_READ].rate_bytes_per_s
+    read = report.reads[fio.RANDOM_READ]
+    yield RANDOM_READ, read.rate_iops
+    yield RANDOM_READ_P50, read.latency.percentile_s(50)
+    if read.latency.resolves(99):
+        yield RANDOM_READ_P99, read.latency.percentile_s(99)
+    write = report.writes[fio.RANDOM_WRITE]
+    yield RANDOM_WRITE, write.rate_iops
+    yield RANDOM_WRITE_P50, write.latency.percentile_s(50)
+    if write.latency.resolves(99):
+        yield RANDOM_WRITE_P99, write.latency.percentile_s(99)
+    yield FSYNC_P50, report.syncs[fio.FSYNC].percentile_s(50)
+
+
+def _first_write(sandbox: Sandbox, profile: Profile) -> str:
+    argv = fio.first_write(FILE, size_mib=profile.file_mib)
+    return sandbox.run(argv, timeout_s=profile.file_deadline_s, check=False).stdout
+
+
+def _reread_and_change(sandbox: Sandbox, profile: Profile) -> str:
+    argv = fio.reread_and_change(
+        FILE,
+        size_mib=profile.file_mib,
+        duration_s=profile.fio_s,
+        ramp_s=profile.fio_ramp_s,
+        seed=profile.seed,
+    )
+    expected_s = TIMED_JOBS * (profile.fio_s + profile.fio_ramp_s)
+    timeout_s = profile.deadline_s(expected_s) + profile.file_deadline_s
+    return sandbox.run(argv, timeout_s=timeout_s, expected_s=expected_s, check=False).stdout

@@ -1,0 +1,83 @@
+"""The house stands: imports point down only, and each border has its keepers."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+LAB = Path(__file__).parents[1] / "lab"
+LAYERS = """
+    cli campaign doctor pytest_plugin
+    report
+    bench compare launch screen
+    cluster prepare provision runtime store run
+    host image node virt network storage tools ledger noise questions stopwatch system
+    topology matrix outcome sample stats plan loader records options profile
+    command wait files
+    errors units
+"""
+LEVEL = {room: level for level, rooms in enumerate(LAYERS.splitlines()) for room in rooms.split()}
+KEEPERS = {
+    "subprocess": {"command"},
+    "time.sleep": {"wait"},
+    "libvirt": {"virt"},
+    "testinfra": {"questions"},
+    "pytest": {"pytest_plugin", "campaign"},
+}
+NEEDS_LIBVIRT = {"virt", "provision", "prepare", "launch", "campaign"}
+MODULES = {path: path.relative_to(LAB).with_suffix("").parts for path in sorted(LAB.rglob("*.py"))}
+ROOMS = {parts[0] for parts in MODULES.values()} - {"__init__"}
+
+
+def names(node: ast.AST) -> Iterator[str]:
+    """Every dotted name that runs under *node*; what only a type checker reads is left out."""
+    match node:
+        case ast.If(test=ast.Name(id="TYPE_CHECKING")):
+            return
+        case ast.Import():
+            yield from (alias.name for alias in node.names)
+        case ast.ImportFrom():
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+        case ast.Attribute(value=ast.Name(id=owner)):
+            yield f"{owner}.{node.attr}"
+    for child in ast.iter_child_nodes(node):
+        yield from names(child)
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(LAB)))
+def test_imports_keep_to_the_layers(path: Path) -> None:
+    room = MODULES[path][0]
+    used = set(names(ast.parse(path.read_text())))
+
+    rooms = {name.split(".")[1] for name in used if name.startswith("lab.")} & LEVEL.keys()
+    assert not {other for other in rooms if LEVEL[other] < LEVEL.get(room, 0)}, "above this one"
+    crossed = {border for border in KEEPERS for name in used if f"{name}.".startswith(f"{border}.")}
+    assert not {border for border in crossed if room not in KEEPERS[border]}, "not its keeper"
+
+
+def test_every_room_has_a_layer() -> None:
+    assert not ROOMS - LEVEL.keys()
+
+
+def test_the_package_is_imported_without_libvirt() -> None:
+    modules = [
+        ".".join(("lab", *parts)).removesuffix(".__init__")
+        for parts in MODULES.values()
+        if parts[0] not in NEEDS_LIBVIRT
+    ]
+    blocked = "import importlib, sys; sys.modules['libvirt'] = None; "
+    script = blocked + "[importlib.import_module(name) for name in sys.argv[1:]]"
+
+    done = subprocess.run(
+        [sys.executable, "-c", script, *modules], cwd=LAB.parent, capture_output=True, check=False
+    )
+
+    assert done.returncode == 0, done.stderr.decode()

@@ -1,0 +1,40 @@
+"""The three sets of durations."""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import fields
+
+import pytest
+
+from lab.profile import PROFILES, PUBLISH, SMOKE, STANDARD, Profile
+
+ORDER = (SMOKE, STANDARD, PUBLISH)
+
+
+def test_rounds_are_those_the_statistics_ask_for() -> None:
+    assert [profile.rounds for profile in ORDER] == [1, 5, 10]
+
+
+def test_profiles_are_found_by_name() -> None:
+    assert {profile.name: profile for profile in ORDER} == PROFILES
+
+
+def test_each_profile_measures_at_least_as_long_as_the_one_before() -> None:
+    numbers = [field.name for field in fields(Profile) if field.name not in {"name", "seed"}]
+
+    for shorter, longer in itertools.pairwise(ORDER):
+        assert all(getattr(shorter, name) <= getattr(longer, name) for name in numbers)
+
+
+@pytest.mark.parametrize("profile", ORDER, ids=lambda profile: profile.name)
+def test_halves_of_the_file_are_whole_blocks(profile: Profile) -> None:
+    assert profile.file_mib % 2 == 0
+
+
+def test_deadline_leaves_room_for_the_slowest_guest() -> None:
+    assert SMOKE.deadline_s(2) == 66
+
+
+def test_whole_file_may_take_a_second_for_each_mebibyte() -> None:
+    assert STANDARD.file_deadline_s == 512 + 60
