@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 from lab import command, noise
@@ -16,6 +17,7 @@ from lab.stopwatch import Activity
 from lab.storage import BACKENDS
 
 if TYPE_CHECKING:
+    from lab.outcome import Fact
     from lab.plan import Boot
     from lab.runtime.sandbox import Sandbox
     from lab.runtime.setting import Setting
@@ -76,10 +78,11 @@ class Bench:
         try:
             with self.stopwatch.spending(Activity.BOOTING):
                 sandbox.start()
+            facts, raw = sandbox.prove()
         except LabError as error:
             tail = tuple(self._keep_console().splitlines()[-CONSOLE_TAIL_LINES:])
             raise NotMeasuredError(Outcome.BLOCKED, error.problem, console_tail=tail) from error
-        evidence = self.prove("before")
+        evidence = self._keep_evidence("before", facts, raw)
         for fact in evidence.contradictions:
             raise NotMeasuredError(
                 Outcome.INVALID,
@@ -105,11 +108,8 @@ class Bench:
 
     def prove(self, phase: str) -> Evidence:
         """Read what is in effect in the open sandbox, and keep it; *phase* is before or after."""
-        boot, sandbox = self._current()
-        facts, raw = sandbox.prove()
-        evidence = Evidence(phase=phase, facts=facts, raw=raw)
-        self.store.add_evidence(boot.id, evidence)
-        return evidence
+        _, sandbox = self._current()
+        return self._keep_evidence(phase, *sandbox.prove())
 
     def restart(self) -> None:
         """
@@ -129,15 +129,13 @@ class Bench:
         if self._open is None:
             return
         boot, sandbox = self._open
-        try:
+        # Each step is done whatever becomes of the one before: the sandbox ends in any case.
+        with ExitStack() as steps:
+            steps.callback(self._stop, sandbox)
+            steps.callback(self._keep_console)
             if self._owes_proof:
+                self._owes_proof = False
                 self.prove("after")
-        finally:
-            self._owes_proof = False
-            self._keep_console()
-            self._open = None
-            with self.stopwatch.spending(Activity.BOOTING):
-                sandbox.stop()
         log.info("closed %s", boot.id)
 
     def noise(self) -> Noise:
@@ -165,10 +163,12 @@ class Bench:
 
     def end(self) -> None:
         """End whatever sandbox is still there."""
-        self.close()
-        if self._peer is not None:
-            self._peer.stop()
-            self._peer = None
+        try:
+            self.close()
+        finally:
+            if self._peer is not None:
+                self._peer.stop()
+                self._peer = None
 
     def _make(self, cell: Cell, *, name: str, number: int) -> Sandbox:
         kind = RuncSandbox if cell.runtime is Runtime.RUNC else ReferenceSandbox
@@ -178,6 +178,17 @@ class Bench:
         if self._open is None:
             raise RuntimeError("no sandbox is open")
         return self._open
+
+    def _stop(self, sandbox: Sandbox) -> None:
+        self._open = None
+        with self.stopwatch.spending(Activity.BOOTING):
+            sandbox.stop()
+
+    def _keep_evidence(self, phase: str, facts: tuple[Fact, ...], raw: dict[str, str]) -> Evidence:
+        boot, _ = self._current()
+        evidence = Evidence(phase=phase, facts=facts, raw=raw)
+        self.store.add_evidence(boot.id, evidence)
+        return evidence
 
     def _keep_console(self) -> str:
         boot, sandbox = self._current()

@@ -45,7 +45,7 @@ class Ledger:
         """All entries, in the order in which they are to be undone."""
         if not self.path.exists():
             return ()
-        lines = self.path.read_text(encoding="utf-8").splitlines()
+        lines = self.path.read_bytes().splitlines()
         entries = []
         for number, line in enumerate(lines, 1):
             try:

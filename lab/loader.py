@@ -25,11 +25,14 @@ def load_topology(name: str, *, folder: Path = TOPOLOGIES) -> Topology:
     """
     path = Path(name) if name.endswith(".toml") else folder / f"{name}.toml"
     try:
-        text = path.read_text(encoding="utf-8")
+        raw = path.read_bytes()
     except (FileNotFoundError, NotADirectoryError):
         raise _no_such_topology(name, folder) from None
+    except OSError as error:
+        remedy = "name a file that can be read"
+        raise TopologyError(f"{path}: {error.strerror}", remedy=remedy) from error
     try:
-        return msgspec.toml.decode(text, type=Topology)
+        return msgspec.toml.decode(raw, type=Topology)
     except (msgspec.ValidationError, msgspec.DecodeError, ValueError) as error:
         raise TopologyError(f"{path}: {error}", remedy=_remedy(str(error))) from error
 

@@ -142,7 +142,7 @@ def _pattern(text: str) -> tuple[str, str, str]:
 
 def _unknown(axis: str, name: str, known: tuple[str, ...]) -> UsageError:
     near = difflib.get_close_matches(name, known, n=1, cutoff=0.4)
-    hint = f"did you mean {near[0]!r}? " if near else ""
+    hint = f"did you mean {str(near[0])!r}? " if near else ""
     return UsageError(
         f"--cells: unknown {axis} {name!r}", remedy=f"{hint}known: {', '.join(known)}"
     )

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator
 
     from lab.launch import Decided
+    from lab.matrix import Cell
     from lab.node import Node
     from lab.plan import Boot
     from lab.profile import Profile
@@ -130,7 +131,8 @@ def bench(request: pytest.FixtureRequest) -> Bench:
     running = launch.running(
         session.decided, session.store, say=session.say, stopwatch=session.stopwatch
     )
-    session.bench = session.stack.enter_context(running)
+    with _as_fault_of_the_bench():
+        session.bench = session.stack.enter_context(running)
     return session.bench
 
 
@@ -141,15 +143,23 @@ def sandbox(bench: Bench, boot: Boot) -> Sandbox:
 
 
 @pytest.fixture
-def restart(bench: Bench) -> Callable[[], None]:
+def restart(
+    bench: Bench, boot: Boot, profile: Profile, request: pytest.FixtureRequest
+) -> Callable[[], None]:
     """Ends the sandbox and starts another on the same root file system; `sandbox` stays valid."""
+    order = _session(request.config).decided.plan.order
+    first = next(other for other in order if _same_storage(other.cell, boot.cell))
+    if first != boot and not profile.restarts_each_cell:
+        reason = f"{profile.name} restarts one sandbox of each storage; here that is {first.id}"
+        raise NotMeasuredError(Outcome.NOT_RUN, reason)
     return bench.restart
 
 
 @pytest.fixture(scope="session")
 def peer(bench: Bench) -> Sandbox:
     """A second sandbox on the same node, without a guest, that lives as long as the run."""
-    return bench.peer
+    with _as_fault_of_the_bench():
+        return bench.peer
 
 
 @pytest.fixture(scope="session")
@@ -257,11 +267,12 @@ def pytest_runtest_teardown(
     item: pytest.Item, nextitem: pytest.Item | None
 ) -> Generator[None, None, None]:
     """End the sandbox with its last scenario, so that what goes wrong then is that boot's."""
-    result = yield
     session, boot = item.config.stash.get(SESSION, None), _boot(item)
-    if session is not None and boot is not None and _is_last_of(boot, nextitem):
-        session.close_boot()
-    return result
+    try:
+        return (yield)
+    finally:
+        if session is not None and boot is not None and _is_last_of(boot, nextitem):
+            session.close_boot()
 
 
 @pytest.hookimpl(wrapper=True)
@@ -298,6 +309,15 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
         report.write(ours.store.path)
 
 
+@contextmanager
+def _as_fault_of_the_bench() -> Iterator[None]:
+    """Whatever kind of error: what fails in the block fails for every cell alike."""
+    try:
+        yield
+    except LabError as error:
+        raise NotMeasuredError(Outcome.INFRA, error.problem) from error
+
+
 def judge(error: BaseException) -> Verdict:
     """The outcome that an exception in a scenario means, its reason, and the console's end."""
     match error:
@@ -305,7 +325,7 @@ def judge(error: BaseException) -> Verdict:
             return error.outcome, error.reason, error.console_tail
         case pytest.skip.Exception():
             return Outcome.NOT_RUN, str(error), ()
-        case AssertionError() | CommandError() | SandboxError():
+        case AssertionError() | pytest.fail.Exception() | CommandError() | SandboxError():
             return Outcome.FAIL, _first_lines(error), ()
         case ToolOutputError():
             return Outcome.INVALID, error.problem, ()
@@ -350,6 +370,10 @@ def _turn(item: pytest.Item) -> tuple[int, bool]:
     boot = _boot(item)
     ends_sandbox = "restart" in getattr(item, "fixturenames", ())
     return (0 if boot is None else boot.position, ends_sandbox)
+
+
+def _same_storage(one: Cell, other: Cell) -> bool:
+    return (one.storage, one.runtime) == (other.storage, other.runtime)
 
 
 def _is_last_of(boot: Boot, nextitem: pytest.Item | None) -> bool:

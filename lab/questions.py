@@ -5,12 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from testinfra.backend.base import BaseBackend, CommandResult
-from testinfra.host import Host as Host  # the type of what is handed out
+from testinfra.host import Host
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from lab.command import Completed
+
+
+__all__ = ["Host", "host_through"]
 
 
 def host_through(answer: Callable[[str], Completed], *, name: str) -> Host:

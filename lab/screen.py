@@ -73,11 +73,8 @@ class PlainScreen:
 
     def say(self, text: str) -> None:
         """Print it, with the time since the start."""
-        with self._lock:
-            self._spoke = time.monotonic()
-            elapsed = format_duration(self._spoke - self._began)
-            self._console.print(Text(f"[{elapsed:>11}] {text}"), soft_wrap=True)
         self._doing = text
+        self._print(text)
 
     def begin(self, boot: Boot) -> None:
         """Print the boot's name and place."""
@@ -95,11 +92,17 @@ class PlainScreen:
         """Say that the run is alive, whenever nothing else was said for a while."""
         while not self._stopped.wait(1.0):
             if time.monotonic() - self._spoke >= HEARTBEAT_S:
-                self.say(f"still at it: {self._doing}")
+                self._print(f"still at it: {self._doing}")
 
     def stop(self) -> None:
         """End the heartbeat."""
         self._stopped.set()
+
+    def _print(self, text: str) -> None:
+        with self._lock:
+            self._spoke = time.monotonic()
+            elapsed = format_duration(self._spoke - self._began)
+            self._console.print(Text(f"[{elapsed:>11}] {text}"), soft_wrap=True)
 
 
 class LiveScreen:

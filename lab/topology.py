@@ -70,6 +70,8 @@ class Topology(
     virtiofsd: Binary = Binary(binary="/usr/libexec/virtiofsd")
 
     def __post_init__(self) -> None:
+        if not HOST_NAME.fullmatch(self.name):
+            raise ValueError(f"{self.name!r} cannot name machines: use a-z, 0-9 and inner dashes")
         if len(self.nodes) != 1:
             raise ValueError(f"topology {self.name} has {len(self.nodes)} nodes: declare one")
         node = self.nodes[0]

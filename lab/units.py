@@ -77,7 +77,8 @@ def format_spread(relative_sd: float) -> str:
 
 
 def _scaled(value: float, scale: tuple[tuple[float, str], ...], suffix: str) -> str:
-    factor, prefix = next((step for step in scale if abs(value) >= step[0]), scale[-1])
+    size = abs(float(f"{value:.{SIGNIFICANT_DIGITS}g}"))
+    factor, prefix = next((step for step in scale if size >= step[0]), scale[-1])
     return f"{_digits(value / factor)} {prefix}{suffix}"
 
 

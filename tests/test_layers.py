@@ -17,7 +17,7 @@ LAB = Path(__file__).parents[1] / "lab"
 LAYERS = """
     cli campaign doctor pytest_plugin
     report
-    bench compare launch screen
+    acceptance bench compare launch screen
     cluster prepare provision runtime store run
     host image node virt network storage tools ledger noise questions stopwatch system
     topology matrix outcome sample stats plan loader records options profile

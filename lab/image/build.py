@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import shutil
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -14,11 +15,14 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from lab import files
+from lab.errors import ImageError
 from lab.image import debs, disk, guest, kernel, mmdebstrap, node, rootfs, tools, workload
 from lab.image.entry import Entry, file
 from lab.image.packages import WITH_ESSENTIAL, PackageSet
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from lab.image.lock import Lock
     from lab.image.tools import Tools
 
@@ -91,7 +95,7 @@ def build(lock: Lock, *, say: Say) -> Images:
         ImageError: if a package cannot be had, or there is no room.
     """
     home = files.state_dir() / "images"
-    with files.locked(home / ".lock"):
+    with _troubles_explained(), files.locked(home / ".lock"):
         note = home / f"{_input_digest(lock)[:SHORT]}.json"
         if record := _recorded(note, home):
             return _images(record, home)
@@ -102,6 +106,20 @@ def build(lock: Lock, *, say: Say) -> Images:
             record = _build(lock, Path(scratch), home, say)
         files.write_atomic(note, msgspec.json.encode(record))
         return _images(record, home)
+
+
+@contextmanager
+def _troubles_explained() -> Iterator[None]:
+    """Say of the usual troubles with a directory which one it is, and what to do."""
+    try:
+        yield
+    except PermissionError as error:
+        remedy = "choose other directories with LAB_HOME and TMPDIR"
+        raise ImageError(f"{error.filename} cannot be written to", remedy=remedy) from error
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            raise
+        raise mmdebstrap.disk_full() from error
 
 
 def _recorded(note: Path, home: Path) -> _Record | None:

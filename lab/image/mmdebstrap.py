@@ -11,7 +11,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory, gettempdir
 from typing import TYPE_CHECKING
 
-from lab import command
+from lab import command, files
 from lab.command import Completed
 from lab.errors import CommandError, ImageError, LabError
 from lab.image.packages import SUITE
@@ -28,6 +28,8 @@ MAKE_TIMEOUT_S = 900.0
 POLL_S = 0.1
 # With this, apt inside a hook uses the sources and indexes of the system being made.
 _USE_ITS_APT = "set -eu; export APT_CONFIG=$MMDEBSTRAP_APT_CONFIG"
+# The kernel's words, and apt's.
+_DISK_FULL = ("No space left on device", "enough free space")
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,9 +64,8 @@ class Run:
 
     def _failure(self) -> LabError:
         said = self.output.read_text(encoding="utf-8", errors="replace")
-        if "No space left on device" in said:
-            remedy = f"free some 3 GB in {gettempdir()}, or point TMPDIR to where they are"
-            return ImageError("the disk is full", remedy=remedy)
+        if any(complaint in said for complaint in _DISK_FULL):
+            return disk_full()
         if "E: apt-get update" in said or "Failed to fetch" in said:
             remedy = f"check the network, or set {MIRROR_VARIABLE} to a Debian mirror within reach"
             return ImageError("no Debian mirror can be reached", remedy=remedy)
@@ -72,6 +73,13 @@ class Run:
         completed = Completed(self.argv, self.process.returncode, "", said, elapsed_s)
         problem = f"mmdebstrap exited with status {self.process.returncode}"
         return CommandError(problem, completed=completed)
+
+
+def disk_full() -> ImageError:
+    """Say which disks an image needs."""
+    places = f"{files.state_dir()} and {gettempdir()}"
+    remedy = f"free some 3 GB in {places}, or choose others with LAB_HOME and TMPDIR"
+    return ImageError("the disk is full", remedy=remedy)
 
 
 def ask(script: str) -> str:

@@ -58,6 +58,7 @@ OPTIONS = (
 
 # What packages made while they were installed, and what no part of the lab runs.
 DROP = (
+    "*/__pycache__*",
     "boot/*",
     "etc/apt/sources.list",
     "etc/dpkg/dpkg.cfg.d/lab",
@@ -76,6 +77,7 @@ DROP = (
     "usr/share/info/*",
     "usr/share/locale/*",
     "usr/share/man/*",
+    "usr/share/python3*",
     "var/cache/*",
     "vmlinuz*",
 )

@@ -6,10 +6,12 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from lab.errors import ImageError
-from lab.image import oci, rootfs, tools
+from lab.image import elf, oci, rootfs, tools
 from lab.image.entry import file
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from lab.image.rootfs import Rootfs
 
 NAME = "lab.local/workload"
@@ -31,6 +33,14 @@ SKELETON = (
     "root", "run", "sbin", "sys", "tmp", "usr/lib/os-release", "usr/lib64/ld-linux-x86-64.so.2",
     "var", "var/lib", "var/log", "var/run", "var/tmp",
 )  # fmt: skip
+FIO = "usr/bin/fio"
+# Of fio's engines for storage across a network and for persistent memory; see lab.image.elf.
+UNUSED_BY_FIO = frozenset(
+    (
+        "libgfapi.so.0 libibverbs.so.1 libnbd.so.0 libnfs.so.14 libpmem.so.1 librados.so.2"
+        " librbd.so.1 librdmacm.so.1"
+    ).split()
+)
 ETC = {
     "etc/passwd": "root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/:/bin/false\n",
     "etc/group": "root:x:0:\nnogroup:x:65534:\n",
@@ -47,17 +57,22 @@ def write(packages: Path, target: Path, *, scratch: Path, epoch: int) -> tuple[s
         scratch: A directory for what is needed on the way.
     """
     with rootfs.opened(packages) as root:
-        keep = _keep(root, scratch / "workload")
+        fio = elf.without_libraries(root.read(FIO), UNUSED_BY_FIO)
+        keep = _keep(root, scratch / "workload", {FIO: fio})
     layer = scratch / "layer.tar"
-    etc = [file(name, text.encode()) for name, text in ETC.items()]
-    rootfs.rewrite(packages, layer, keep=keep.__contains__, add=etc, epoch=epoch)
+    own = [file(name, text.encode()) for name, text in ETC.items()]
+    own.append(file(FIO, fio, mode=0o755))
+    rootfs.rewrite(packages, layer, keep=keep.__contains__, add=own, epoch=epoch)
     return oci.write_archive(layer, target, name=NAME)
 
 
-def _keep(root: Rootfs, scratch: Path) -> set[str]:
+def _keep(root: Rootfs, scratch: Path, changed: Mapping[str, bytes]) -> set[str]:
     """List the programs, their libraries, and every link and directory on the way to them."""
     programs = [_find(root, name) for name in sorted(PROGRAMS)]
-    libraries = tools.unpack(root, programs, scratch).libraries(programs)
+    unpacked = tools.unpack(root, programs, scratch)
+    for name, content in changed.items():
+        (scratch / name).write_bytes(content)
+    libraries = unpacked.libraries(programs)
     keep = set(SKELETON)
     for name in (*programs, *libraries, tools.LOADER):
         keep |= {name, root.resolve(name)}

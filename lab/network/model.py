@@ -20,6 +20,9 @@ TAP_FD = 3
 LINKS = "ip -j -d link"
 ADDRESSES = "ip -j address"
 QDISCS = "tc -j qdisc"
+LOOPBACK = "lo"
+"""Every namespace has it: an answer without it is none."""
+NO_ANSWER = "no answer"
 REDIRECTS = ((INTERFACE, TAP), (TAP, INTERFACE))
 
 
@@ -102,11 +105,17 @@ def named_tap(pod: Pod) -> Tap:
 
 
 class Namespace:
-    """The answers of :func:`namespace_questions`, ready to be asked for facts."""
+    """
+    The answers of :func:`namespace_questions`, ready to be asked for facts.
 
-    def __init__(self, pod: Pod, answers: Mapping[str, str]) -> None:
+    That something is not there is a fact only where the namespace has answered: what is not
+    known of a device proves nothing.
+    """
+
+    def __init__(self, pod: Pod, answers: Mapping[str, str], *, links: str = LINKS) -> None:
         self._pod = pod
-        self._links = _by_name(answers[LINKS])
+        self._source = links
+        self._links = _by_name(answers[links])
         self._addresses = _by_name(answers[ADDRESSES])
         self._qdiscs: list[dict[str, Any]] = _decode(answers[QDISCS])
 
@@ -120,7 +129,7 @@ class Namespace:
             observed = f"tun type {data.get('type')}"
         if mode is not None:
             observed = f"{observed} mode {data.get('mode')}"
-        return fact(f"kind of {device}", LINKS, wanted, observed)
+        return fact(f"kind of {device}", self._source, wanted, observed)
 
     def mac(self, device: str, *, is_pods: bool) -> Fact:
         """Whether *device* holds the MAC address that the CNI plugin gave the pod."""
@@ -128,7 +137,7 @@ class Namespace:
         wanted = self._pod.mac if is_pods else f"not {self._pod.mac}"
         return Fact(
             subject=f"MAC of {device}",
-            source=LINKS,
+            source=self._source,
             expected=wanted,
             observed=observed,
             holds=observed != "absent" and (observed == self._pod.mac) is is_pods,
@@ -137,33 +146,34 @@ class Namespace:
     def mtu(self, device: str) -> Fact:
         """Whether *device* has the pod's MTU."""
         observed = str(self._links.get(device, {}).get("mtu", "absent"))
-        return fact(f"MTU of {device}", LINKS, str(self._pod.mtu_bytes), observed)
+        return fact(f"MTU of {device}", self._source, str(self._pod.mtu_bytes), observed)
 
     def address(self, device: str, *, is_kept: bool) -> Fact:
         """Whether *device* has the pod's address, or no IPv4 address at all."""
-        observed = ", ".join(self.addresses_of(device)) or "none"
+        found = self._addresses.get(device, {}).get("addr_info")
+        observed = NO_ANSWER if found is None else ", ".join(_ipv4(found)) or "none"
         wanted = str(self._pod.address) if is_kept else "none"
         return fact(f"IPv4 address of {device}", ADDRESSES, wanted, observed)
 
-    def addresses_of(self, device: str) -> list[str]:
-        """The IPv4 addresses of *device*, with prefix length."""
-        found = self._addresses.get(device, {}).get("addr_info", [])
-        return [
-            f"{item['local']}/{item['prefixlen']}" for item in found if item["family"] == "inet"
-        ]
-
-    def devices(self) -> set[str]:
-        """The devices of the namespace, without the loopback."""
-        return set(self._links) - {"lo"}
+    def devices(self, *expected: str) -> Fact:
+        """Whether the namespace has just the *expected* devices, beside the loopback."""
+        found = ", ".join(sorted(set(self._links) - {LOOPBACK})) or "none"
+        return fact(
+            "devices in the pod's namespace",
+            self._source,
+            ", ".join(sorted(expected)) or "none",
+            found if LOOPBACK in self._links else NO_ANSWER,
+        )
 
     def ingress(self, device: str, *, is_there: bool) -> Fact:
         """Whether *device* has an ingress qdisc."""
-        kinds = {item["kind"] for item in self._qdiscs if item["dev"] == device}
+        kinds = {item.get("kind") for item in self._qdiscs if item.get("dev") == device}
+        observed = "present" if "ingress" in kinds else "absent"
         return fact(
             f"ingress qdisc of {device}",
             QDISCS,
             "present" if is_there else "absent",
-            "present" if "ingress" in kinds else "absent",
+            observed if kinds else NO_ANSWER,
         )
 
 
@@ -178,13 +188,17 @@ def fact(subject: str, source: str, expected: str, observed: str) -> Fact:
     )
 
 
+def _ipv4(found: list[dict[str, Any]]) -> list[str]:
+    return [f"{item['local']}/{item['prefixlen']}" for item in found if item["family"] == "inet"]
+
+
 def _by_name(text: str) -> dict[str, dict[str, Any]]:
-    return {item["ifname"]: item for item in _decode(text) if item}
+    return {item["ifname"]: item for item in _decode(text) if "ifname" in item}
 
 
 def _decode(text: str) -> list[dict[str, Any]]:
     try:
-        answer: list[dict[str, Any]] = json.loads(text or "[]")
+        answer = json.loads(text)
     except json.JSONDecodeError:
         return []  # the namespace is gone: every fact about it then fails, as it should
-    return answer
+    return answer if isinstance(answer, list) else []

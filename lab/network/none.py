@@ -58,11 +58,8 @@ def questions(pod: Pod) -> dict[str, str]:
 
 def facts(pod: Pod, answers: Mapping[str, str]) -> Iterator[Fact]:
     """No device in the pod's namespace; a tap on the node with the route to the guest."""
-    inside = Namespace(pod, answers)
-    yield model.fact(
-        "devices in the pod's namespace", model.LINKS, "none", ", ".join(inside.devices()) or "none"
-    )
-    on_node = Namespace(pod, {**answers, model.LINKS: answers[TAP_LINK]})
+    yield Namespace(pod, answers).devices()
+    on_node = Namespace(pod, answers, links=TAP_LINK)
     yield on_node.kind(TAP, "tun type tap")
     yield on_node.mtu(TAP)
     route = answers[ROUTE].strip()

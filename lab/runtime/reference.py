@@ -28,7 +28,6 @@ from lab.runtime.setting import (
     START_TIMEOUT_S,
     STOP_TIMEOUT_S,
     Setting,
-    forget_argv,
     pss_script,
 )
 from lab.runtime.setup import setup_script
@@ -40,6 +39,7 @@ from lab.storage.backend import (
     ROOT,
     VIRTIO_IDS,
     Volume,
+    forget_file,
     target_in,
     volume_of,
 )
@@ -147,9 +147,10 @@ class ReferenceSandbox:
         return parse_gathered(done.stdout)
 
     def drop_caches(self, path: str) -> None:
-        """Write back and forget what the guest has cached of *path*, and all the node has."""
-        self.run(forget_argv(path), timeout_s=QUESTIONS_TIMEOUT_S)
-        self.node.drop_caches()
+        """Write back and forget what the guest has cached of *path*, and then the node."""
+        self.run(forget_file(path), timeout_s=QUESTIONS_TIMEOUT_S)
+        line = self._backend.forget(self._started_volume(), path)
+        self.node.script(line, timeout_s=QUESTIONS_TIMEOUT_S)
 
     def memory_bytes(self) -> int:
         """Proportional set size of QEMU and, where there is one, its virtiofsd."""
@@ -158,14 +159,13 @@ class ReferenceSandbox:
 
     def prove(self) -> tuple[tuple[Fact, ...], dict[str, str]]:
         """Read from node and guest what is in effect."""
-        if self._volume is None:
-            raise SandboxError(f"{self.id} was never started", remedy=REMEDY)
+        volume = self._started_volume()
         pid = f"$(cat {self.pod.folder}/qemu.pid)"
         on_node = {
             QEMU_COMMAND: f"tr '\\0' ' ' </proc/{pid}/cmdline",
             QEMU_FILES: f"readlink /proc/{pid}/fd/*",
             **self._model.questions(self.pod),
-            **self._backend.node_questions(self._volume),
+            **self._backend.node_questions(volume),
         }
         in_guest = {MOUNTS: MOUNTS, VIRTIO_IDS: VIRTIO_IDS}
         answers = {
@@ -175,7 +175,7 @@ class ReferenceSandbox:
         facts = (
             *_qemu_facts(self.pod, answers),
             *self._model.facts(self.pod, answers),
-            *self._backend.facts(self._volume, answers),
+            *self._backend.facts(volume, answers),
         )
         return facts, answers
 
@@ -258,6 +258,11 @@ class ReferenceSandbox:
         if problem := left.stdout.rpartition("left: ")[2].strip():
             detail = left.stderr.strip()
             raise SandboxError(f"{self.id} left {problem} behind: {detail}", remedy=REMEDY)
+
+    def _started_volume(self) -> Volume:
+        if self._volume is None:
+            raise SandboxError(f"{self.id} was never started", remedy=REMEDY)
+        return self._volume
 
     def _answer(self, line: str) -> Completed:
         return self.run(["sh", "-c", line], timeout_s=QUESTIONS_TIMEOUT_S, check=False)

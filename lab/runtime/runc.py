@@ -15,6 +15,7 @@ from lab.outcome import Fact
 from lab.questions import host_through
 from lab.runtime import pods
 from lab.runtime.setting import (
+    CONTAINERD_NAMESPACE,
     CTR,
     QUESTIONS_TIMEOUT_S,
     REMEDY,
@@ -23,7 +24,7 @@ from lab.runtime.setting import (
     Setting,
     pss_script,
 )
-from lab.storage.backend import MOUNTS, Snapshotter, root_fact
+from lab.storage.backend import MOUNTS, Snapshotter, forget_file, root_fact
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -134,9 +135,9 @@ class RuncSandbox:
         )
         return parse_gathered(done.stdout)
 
-    def drop_caches(self, path: str) -> None:  # noqa: ARG002 - Sandbox
-        """There is one kernel: the node's."""
-        self.node.drop_caches()
+    def drop_caches(self, path: str) -> None:
+        """Write back and forget what the one kernel there is has cached of *path*."""
+        self.run(forget_file(path), timeout_s=QUESTIONS_TIMEOUT_S)
 
     def memory_bytes(self) -> int:
         """Proportional set size of the container's processes and its shim."""
@@ -192,25 +193,18 @@ class RuncSandbox:
 
     def _facts(self, answers: Mapping[str, str]) -> Iterator[Fact]:
         namespace = Namespace(self.pod, answers)
-        devices = ", ".join(sorted(namespace.devices()))
-        yield Fact(
-            subject="devices in the pod's namespace",
-            source=LINKS,
-            expected=INTERFACE,
-            observed=devices or "none",
-            holds=devices == INTERFACE,
-        )
+        yield namespace.devices(INTERFACE)
         yield namespace.mac(INTERFACE, is_pods=True)
         yield namespace.mtu(INTERFACE)
         yield namespace.address(INTERFACE, is_kept=True)
         yield root_fact(answers, source=self._source, fstype=self._fstype)
-        is_container = self.id in answers[PROCESSES]
+        cgroup = f"/{CONTAINERD_NAMESPACE}/{self.id}"
         yield Fact(
             subject="process of the container",
             source="/proc/PID/cgroup",
-            expected=self.id,
-            observed=answers[PROCESSES].strip(),
-            holds=is_container,
+            expected=cgroup,
+            observed=answers[PROCESSES].strip() or "no process",
+            holds=any(line.endswith(f":{cgroup}") for line in answers[PROCESSES].splitlines()),
         )
 
     def _answer(self, line: str) -> Completed:

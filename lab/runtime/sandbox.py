@@ -54,7 +54,7 @@ class Sandbox(Protocol):
         """Ask all *questions* (shell lines, by name) inside it, in one round trip."""
 
     def drop_caches(self, path: str) -> None:
-        """Write back and forget what the guest has cached of *path*, and all the node has."""
+        """Write back and forget what the guest has cached of *path*, and then the node."""
 
     def memory_bytes(self) -> int:
         """Proportional set size of the processes that it is made of on the node."""

@@ -32,17 +32,6 @@ class Setting:
     guest_initramfs: str
 
 
-def forget_argv(path: str) -> list[str]:
-    """
-    A command that writes *path* back and has the kernel forget what it has cached of it.
-
-    Source: coreutils' manual, dd invocation, "nocache". All caches of a guest could be
-    dropped as well, but then it would have to load each tool again through the very storage
-    that is measured, for seconds.
-    """
-    return ["dd", f"of={path}", "oflag=nocache", "conv=notrunc,fdatasync", "count=0", "status=none"]
-
-
 def pss_script(pid_question: str) -> str:
     """
     A shell script that adds up the proportional set size, in KiB, of processes and children.

@@ -114,6 +114,9 @@ class Backend(Protocol):
     def detach(self, volume: Volume) -> tuple[str, ...]:
         """The shell lines that undo *attach*, once QEMU has ended."""
 
+    def forget(self, volume: Volume, path: str) -> str:
+        """The shell line by which the node forgets what it has cached of the guest's *path*."""
+
     def qemu(self, volume: Volume) -> tuple[str, ...]:
         """QEMU's arguments."""
 
@@ -135,6 +138,22 @@ def mount_on_node(volume: Volume) -> tuple[str, ...]:
 def unmount_on_node(volume: Volume) -> tuple[str, ...]:
     """The shell lines that undo :func:`mount_on_node`."""
     return (f"umount {volume.target}",)
+
+
+def forget_file(path: str) -> list[str]:
+    """
+    A command that writes *path* back and has the kernel forget what it has cached of it.
+
+    Source: coreutils' manual, dd invocation, "nocache". All caches could be dropped as well,
+    but then guest and node would have to load each tool and the next sandbox's image again,
+    for seconds, through the very storage that is measured.
+    """
+    return ["dd", f"of={path}", "oflag=nocache", "conv=notrunc,fdatasync", "count=0", "status=none"]
+
+
+def forget_shared_file(volume: Volume, path: str) -> str:
+    """The shell line by which the node forgets a file of a folder that it shares."""
+    return shlex.join(forget_file(f"{volume.target}{path}"))
 
 
 def root_fact(answers: Mapping[str, str], *, source: str, fstype: str) -> Fact:

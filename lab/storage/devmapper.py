@@ -45,6 +45,11 @@ def detach(volume: Volume) -> tuple[str, ...]:  # noqa: ARG001 - Backend
     return ()
 
 
+def forget(volume: Volume, path: str) -> str:  # noqa: ARG001 - Backend
+    """QEMU reads the volume through the node's cache of its blocks: forget all of those."""
+    return f"blockdev --flushbufs {volume.device}"
+
+
 def qemu(volume: Volume) -> tuple[str, ...]:
     """The volume as a SCSI disk on the controller that every sandbox of Kata has."""
     return (

@@ -46,6 +46,11 @@ def detach(volume: Volume) -> tuple[str, ...]:
     return backend.unmount_on_node(volume)
 
 
+def forget(volume: Volume, path: str) -> str:
+    """The node has it in its page cache."""
+    return backend.forget_shared_file(volume, path)
+
+
 def qemu(volume: Volume) -> tuple[str, ...]:
     """The folder and the device."""
     return (

@@ -27,6 +27,7 @@ requirements = devmapper.requirements
 support = devmapper.support
 attach = devmapper.attach
 detach = devmapper.detach
+forget = devmapper.forget
 node_questions = devmapper.node_questions
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from lab.outcome import Fact
@@ -20,6 +21,8 @@ DRIVE = "drive-0"
 DISK_TRIES = 100
 STATUS = "dmsetup status (snapshot)"
 KERNEL_NAME = "kernel name of the snapshot"
+
+_MAPPED = re.compile(r"^0 \d+ thin \d+ ")
 
 
 def blockdev(volume: Volume) -> tuple[str, ...]:
@@ -70,9 +73,13 @@ def facts(volume: Volume, answers: Mapping[str, str]) -> Iterator[Fact]:
 
 
 def status_fact(volume: Volume, answers: Mapping[str, str]) -> Fact:
-    """The volume is a thin one, and its pool has not failed."""
-    words = answers[STATUS].split()
-    is_thin = "thin" in words and "Fail" not in words
+    """
+    The volume is a thin one, and its pool has not failed.
+
+    A volume that is well tells how many sectors it maps; one that is not says Fail, Error or -
+    instead (drivers/md/dm-thin.c, thin_status).
+    """
+    is_thin = _MAPPED.search(answers[STATUS]) is not None
     return Fact(
         subject=f"snapshot {volume.device}",
         source=STATUS,

@@ -66,6 +66,11 @@ def detach(volume: Volume) -> tuple[str, ...]:
     )
 
 
+def forget(volume: Volume, path: str) -> str:
+    """The node has it in its page cache."""
+    return backend.forget_shared_file(volume, path)
+
+
 def qemu(volume: Volume) -> tuple[str, ...]:
     """The vhost-user device and the socket behind it."""
     device = f"vhost-user-fs-pci,chardev=char-fs,tag={TAG},queue-size={QUEUE_SIZE}"

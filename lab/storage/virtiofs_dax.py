@@ -27,11 +27,8 @@ WINDOW_MIB = 256
 
 QEMU_ASKED = "vhost-user-fs-pci's properties"
 DAEMON_ASKED = "virtiofsd's mapping"
-KERNEL_LOG = "dmesg"
-
-# The Rust virtiofsd maps only through the vhost-user messages that QEMU never merged; a
-# build that has them carries their names in its text.
-_MAPPING_MARK = "SHMEM_MAP"
+"""The Rust virtiofsd maps only through vhost-user messages that QEMU never merged; a build that
+has them carries their names in its text."""
 
 
 def requirements(topology: Topology) -> dict[str, str]:
@@ -67,6 +64,7 @@ def support(answers: Mapping[str, str]) -> Support:
 
 attach = virtiofs.attach
 detach = virtiofs.detach
+forget = virtiofs.forget
 node_questions = virtiofs.node_questions
 
 

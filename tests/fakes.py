@@ -1,0 +1,52 @@
+"""Stand-ins for the machine: programs that come first on the PATH, and a clock."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import pytest
+
+
+@dataclass
+class Programs:
+    """A folder of shell scripts that is first on the PATH."""
+
+    folder: Path
+
+    @classmethod
+    def first_on_path(cls, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Programs:
+        folder.mkdir()
+        monkeypatch.setenv("PATH", f"{folder}{os.pathsep}{os.environ['PATH']}")
+        return cls(folder)
+
+    def add(self, name: str, script: str) -> Path:
+        """Add a program; the file beside it, NAME.calls, will hold a line for each call."""
+        path = self.folder / name
+        path.write_text(f'#!/bin/sh\necho "$*" >>"{path}.calls"\n{script}\n')
+        path.chmod(0o755)
+        return path
+
+    def calls(self, name: str) -> list[str]:
+        """The arguments of each call so far."""
+        path = self.folder / f"{name}.calls"
+        return path.read_text().splitlines() if path.exists() else []
+
+
+@dataclass
+class Clock:
+    """Stands for the module `time`: nobody sleeps, and yet time goes by."""
+
+    now: float = 1000.0
+    slept: list[float] = field(default_factory=list)
+
+    def monotonic(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
+        self.now += seconds
