@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import logging
 import os
 import signal
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
-from lab.errors import LabError, UsageError
+from lab.errors import HostError, LabError, UsageError
 from lab.options import OPTIONS, Wishes
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from types import FrameType
 
 OK, BAD, USAGE, INTERRUPTED = 0, 1, 2, 130
+_DISK_FULL = {errno.ENOSPC, errno.EDQUOT}
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -37,6 +39,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     except LabError as error:
         _complain(error)
         return USAGE if isinstance(error, UsageError) else BAD
+    except OSError as error:
+        if error.errno not in _DISK_FULL:
+            raise
+        remedy = "free some space, or set LAB_HOME to a folder on a larger disk"
+        _complain(HostError(str(error), remedy=remedy))
+        return BAD
     except KeyboardInterrupt:
         sys.stderr.write("interrupted\n")
         return INTERRUPTED
@@ -46,7 +54,7 @@ def _matrix(arguments: argparse.Namespace) -> int:
     from lab.campaign import run_matrix  # noqa: PLC0415 - the quick verbs must stay quick
 
     wishes = Wishes.read(lambda name: getattr(arguments, name))
-    return run_matrix(wishes, Console(highlight=False))
+    return run_matrix(wishes, Console(highlight=False, markup=False))
 
 
 def _up(arguments: argparse.Namespace) -> int:
@@ -153,7 +161,7 @@ def _labs(name: str | None) -> list[Path]:
 
     if name is not None:
         folder = labs_dir() / name
-        if not folder.is_dir() or folder.parent != labs_dir():
+        if folder not in dict(records()):
             raise UsageError(f"there is no lab {name!r}", remedy="`lab status` lists them")
         return [folder]
     return [

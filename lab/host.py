@@ -68,7 +68,13 @@ def check_room(topology: Topology) -> None:
             remedy="end what uses the memory, or choose a smaller topology with --topology",
         )
     folder = state_dir()
-    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise HostError(
+            f"{folder} cannot be made: {error.strerror}",
+            remedy="set LAB_HOME to a folder that can",
+        ) from error
     free_disk_mib = shutil.disk_usage(folder).free >> 20
     if free_disk_mib < DISK_NEEDED_MIB:
         raise HostError(
@@ -175,12 +181,13 @@ def _boot_to_marker(image: NodeImage) -> str:
     with said.open("w") as output, command.running(argv, output=output) as process:
 
         def probe() -> str:
+            has_ended = process.poll() is not None  # asked first: it may speak until its end
             text = said.read_text(errors="replace")
             if MARKER in text:
                 return ""
             if match := KVM_BROKEN.search(text):
                 return f"the node's kernel does not run under /dev/kvm: {match[0].strip()}"
-            if process.poll() is not None:
+            if has_ended:
                 last = text.strip().splitlines()[-1:] or ["it said nothing"]
                 return f"the node's kernel does not run under /dev/kvm: {last[0]}"
             raise Pending("no marker yet")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 import sys
+import time
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -22,6 +23,7 @@ from lab.records import Environment, RunHeader, RunStatus
 from lab.run import Run, exit_status
 from lab.stopwatch import Activity, Stopwatch
 from lab.store import Store
+from lab.units import format_duration
 from lab.virt.xml import Accelerator
 
 if TYPE_CHECKING:
@@ -127,7 +129,10 @@ def running(
         console=console,
     )
     with stopwatch.spending(Activity.BOOTING):
+        began = time.monotonic()
         lab = bring_up(start)
+        stopwatch.node_ready_s = time.monotonic() - began
+        say(f"{topology.node.name} answers ssh after {format_duration(stopwatch.node_ready_s)}")
     try:
         with stopwatch.spending(Activity.BOOTING):
             prepare.activate(lab.node, topology)

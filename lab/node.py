@@ -185,7 +185,7 @@ class Node:
 
 
 def gather_script(questions: Mapping[str, str]) -> str:
-    """A script that frames each question's answer; one that fails says why, and the next goes on."""
+    """A script that runs each question and frames its answer, whatever its exit status."""
     return "".join(
         f"printf '{_FRAME}%s\\n' {shlex.quote(name)}\n{{ {line}\n}} 2>&1 </dev/null || :\n"
         for name, line in questions.items()

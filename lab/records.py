@@ -84,6 +84,8 @@ class Timeline(msgspec.Struct, frozen=True, kw_only=True):
     booting_s: float
     measuring_s: float
     total_s: float
+    node_ready_s: float | None = None
+    """From power-on of the prepared node until it answered ssh; None if it never did."""
 
     @property
     def other_s(self) -> float:

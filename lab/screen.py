@@ -145,7 +145,7 @@ class LiveScreen:
 
     def _draw(self) -> Table:
         elapsed = format_duration(time.monotonic() - self._began)
-        table = Table(box=None, pad_edge=False, caption=f"{elapsed}  {self._line}")
+        table = Table(box=None, pad_edge=False, caption=Text(f"{elapsed}  {self._line}"))
         table.caption_justify = "left"
         for title, justify in (("cell", "left"), ("phase", "left")):
             table.add_column(title, justify=justify, no_wrap=True)  # type: ignore[arg-type] # Literal
@@ -187,7 +187,7 @@ def live(
 
 
 def summary(counts: Mapping[Outcome, int]) -> str:
-    """The outcomes of a boot in a few words, the worst last."""
+    """The outcomes of a boot in a few words, always in the same order."""
     return ", ".join(f"{counts[outcome]} {outcome}" for outcome in _ORDER if counts.get(outcome))
 
 

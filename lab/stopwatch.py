@@ -30,6 +30,8 @@ class Stopwatch:
         self._started = self._mark = now()
         self._stack: list[Activity] = []
         self._spent: defaultdict[Activity, float] = defaultdict(float)
+        self.node_ready_s: float | None = None
+        """From power-on of the node until it answered ssh; whoever starts it says so."""
 
     @contextmanager
     def spending(self, activity: Activity) -> Iterator[None]:
@@ -51,6 +53,7 @@ class Stopwatch:
             booting_s=self._spent[Activity.BOOTING],
             measuring_s=self._spent[Activity.MEASURING],
             total_s=self._mark - self._started,
+            node_ready_s=self.node_ready_s,
         )
 
     def _account(self) -> None:

@@ -5,8 +5,7 @@ from __future__ import annotations
 import errno
 import hashlib
 import shutil
-from collections.abc import Callable
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -16,20 +15,16 @@ import msgspec
 
 from lab import files
 from lab.errors import ImageError
-from lab.image import debs, disk, guest, kernel, mmdebstrap, node, rootfs, tools, workload
-from lab.image.entry import Entry, file
-from lab.image.packages import WITH_ESSENTIAL, PackageSet
+from lab.image import debs, disk, guest, mmdebstrap
+from lab.image.assemble import Say, assemble, parts_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from lab.image.lock import Lock
-    from lab.image.tools import Tools
 
-Say = Callable[[str], None]
 SHORT = 12
 BUILDING = ".building-"
-TOOLS = (disk.MKE2FS, disk.MKE2FS_CONFIG, "usr/bin/zstd")
 MODULE_DIRECTORY = Path(__file__).parent
 
 
@@ -127,7 +122,10 @@ def _recorded(note: Path, home: Path) -> _Record | None:
         return None
     record = msgspec.json.decode(note.read_bytes(), type=_Record)
     images = _images(record, home)
-    parts = (images.node.disk, images.guest.initramfs, images.workload.archive)
+    parts = (
+        *(images.node.disk, images.node.kernel, images.node.initramfs),
+        *(images.guest.kernel, images.guest.initramfs, images.workload.archive),
+    )
     return record if all(part.exists() for part in parts) else None
 
 
@@ -139,92 +137,15 @@ def _fetch(lock: Lock, say: Say) -> None:
 
 
 def _build(lock: Lock, scratch: Path, home: Path, say: Say) -> _Record:
-    archives = {kind: scratch / f"{kind}.tar" for kind in PackageSet}
-    with ExitStack() as cleanup:
-        say(f"installing the node's {len(lock.of(PackageSet.NODE))} packages")
-        runs = {kind: _start(lock, kind, archives[kind], cleanup) for kind in PackageSet}
-        for kind in (PackageSet.TOOLS, PackageSet.GUEST, PackageSet.WORKLOAD):
-            runs[kind].finish(timeout_s=mmdebstrap.MAKE_TIMEOUT_S)
-        with rootfs.opened(archives[PackageSet.TOOLS]) as root:
-            programs = tools.unpack(root, TOOLS, scratch / "tools")
-        reference, layer = _build_workload(archives, scratch, epoch=lock.epoch)
-        runs[PackageSet.NODE].finish(timeout_s=mmdebstrap.MAKE_TIMEOUT_S)
-    say("packing the guest")
-    _build_guest(archives, scratch, programs)
-    say("making the node's disk")
-    release = _build_node(archives[PackageSet.NODE], scratch, programs, epoch=lock.epoch)
+    made = assemble(lock, scratch, say)
     return _Record(
-        node=_keep(_parts(scratch, "node"), home, "node"),
-        guest=_keep(_parts(scratch, "guest"), home, "guest"),
-        workload=_keep(_parts(scratch, "workload"), home, "workload"),
-        kernel_release=release,
-        reference=reference,
-        layer=layer,
+        node=_keep(parts_of(scratch, "node"), home, "node"),
+        guest=_keep(parts_of(scratch, "guest"), home, "guest"),
+        workload=_keep(parts_of(scratch, "workload"), home, "workload"),
+        kernel_release=made.kernel_release,
+        reference=made.reference,
+        layer=made.layer,
     )
-
-
-def _start(lock: Lock, kind: PackageSet, target: Path, cleanup: ExitStack) -> mmdebstrap.Run:
-    packages = lock.of(kind)
-    repository = cleanup.enter_context(debs.repository(packages, epoch=lock.epoch))
-    installed = kind in WITH_ESSENTIAL
-    run = mmdebstrap.making(
-        repository,
-        target,
-        variant="essential" if installed else "extract",
-        include=[package.name for package in packages],
-        options=node.OPTIONS if installed else (),
-        epoch=lock.epoch,
-    )
-    return cleanup.enter_context(run)
-
-
-def _build_workload(
-    archives: dict[PackageSet, Path], scratch: Path, *, epoch: int
-) -> tuple[str, str]:
-    target = _parts(scratch, "workload") / "workload.tar"
-    return workload.write(archives[PackageSet.WORKLOAD], target, scratch=scratch, epoch=epoch)
-
-
-def _build_guest(archives: dict[PackageSet, Path], scratch: Path, programs: Tools) -> None:
-    parts = _parts(scratch, "guest")
-    with (
-        rootfs.opened(archives[PackageSet.NODE]) as base,
-        rootfs.opened(archives[PackageSet.GUEST]) as root,
-    ):
-        agent = tools.unpack(root, (guest.AGENT,), scratch / "agent")
-        (parts / guest.INITRAMFS).write_bytes(guest.initramfs(base, root, agent))
-        compressed = scratch / "vmlinux.zst"
-        compressed.write_bytes(kernel.compressed_payload(kernel.image(base)))
-    programs.run("usr/bin/zstd", "-q", "-d", compressed, "-o", parts / guest.KERNEL)
-
-
-def _build_node(base: Path, scratch: Path, programs: Tools, *, epoch: int) -> str:
-    parts = _parts(scratch, "node")
-    with rootfs.opened(base) as root:
-        (parts / "initramfs").write_bytes(node.initramfs(root))
-        (parts / "vmlinuz").write_bytes(kernel.image(root))
-        release = kernel.release(root)
-    add = [*node.configuration(), *_carried(scratch)]
-    archive = scratch / "disk.tar"
-    rootfs.rewrite(base, archive, keep=node.keep, add=add, epoch=epoch)
-    disk.make(archive, parts / "disk.img", size=node.DISK_SIZE, tools=programs, epoch=epoch)
-    return release
-
-
-def _parts(scratch: Path, kind: str) -> Path:
-    """Name the directory where an image is put together."""
-    parts = scratch / f"{kind}-image"
-    parts.mkdir(exist_ok=True)
-    return parts
-
-
-def _carried(scratch: Path) -> list[Entry]:
-    """List what the node brings along for its sandboxes."""
-    return [
-        file(f"{node.SHARE}/{path.name}", path.read_bytes())
-        for kind in ("guest", "workload")
-        for path in sorted(_parts(scratch, kind).iterdir())
-    ]
 
 
 def _keep(parts: Path, home: Path, kind: str) -> str:
@@ -236,7 +157,9 @@ def _keep(parts: Path, home: Path, kind: str) -> str:
         path.chmod(0o644)
     digest = content.hexdigest()
     target = home / f"{kind}-{digest[:SHORT]}"
-    if not target.exists():
+    if not all((target / path.name).exists() for path in parts.iterdir()):
+        if target.exists():  # someone has removed a part of it
+            shutil.rmtree(target)
         parts.chmod(0o755)
         parts.replace(target)
     return digest

@@ -35,7 +35,7 @@ MODULES = (
 )
 # What /init and a setup script may use: each link costs the emulated guest some time.
 APPLETS = (
-    "[", "arp", "arping", "awk", "basename", "blockdev", "cat", "chmod", "chown", "chroot", "cp",
+    "[", "arp", "arping", "awk", "basename", "blockdev", "cat", "chmod", "chown", "cp",
     "cut", "date", "dd", "df", "dirname", "dmesg", "echo", "env", "expr", "false", "find", "free",
     "grep", "head", "hexdump", "hostname", "id", "ifconfig", "insmod", "ip", "kill", "ln", "ls",
     "lsmod", "mkdir", "mknod", "mount", "mv", "nproc", "od", "pidof", "ping",
@@ -52,7 +52,7 @@ def initramfs(node: Rootfs, root: Rootfs, programs: Tools) -> bytes:
     Make the guest's first file system.
 
     Args:
-        node: Where the kernel's modules are.
+        node: Where the kernel's modules are; of the same lock, hence with the same C library.
         root: The packages of the guest.
         programs: The same, unpacked: asked for the agent's libraries.
     """
@@ -62,6 +62,8 @@ def initramfs(node: Rootfs, root: Rootfs, programs: Tools) -> bytes:
             file("init", (DATA / "guest-init.sh").read_bytes(), mode=0o755),
             file("bin/busybox", root.read(BUSYBOX), mode=0o755),
             *(symlink(f"bin/{applet}", "busybox") for applet in APPLETS),
+            # Not busybox's: that one runs its own `ip` in the new root, for a bare `ip`.
+            file("bin/chroot", node.read("usr/sbin/chroot"), mode=0o755),
             file("sbin/shutdown", (DATA / "guest-shutdown.sh").read_bytes(), mode=0o755),
             file(AGENT, root.read(AGENT), mode=0o755),
             file("lib64/ld-linux-x86-64.so.2", root.read(tools.LOADER), mode=0o755),

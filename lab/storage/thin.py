@@ -62,7 +62,7 @@ def facts(volume: Volume, answers: Mapping[str, str]) -> Iterator[Fact]:
     """The volume is thin and active, and QEMU holds it open."""
     yield status_fact(volume, answers)
     device = answers[KERNEL_NAME].strip()
-    is_open = bool(device) and device in answers[QEMU_FILES].split()
+    is_open = device.startswith("/dev/") and device in answers[QEMU_FILES].split()
     yield Fact(
         subject="QEMU holds the thin volume",
         source="/proc/PID/fd",

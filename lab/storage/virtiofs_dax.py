@@ -93,5 +93,7 @@ def facts(volume: Volume, answers: Mapping[str, str]) -> Iterator[Fact]:
 
 
 def _property_names(text: str) -> str:
-    lines = (line.split("=")[0].strip() for line in text.splitlines() if "=" in line)
-    return "vhost-user-fs-pci has " + ", ".join(sorted(lines))
+    names = [line.split("=")[0].strip() for line in text.splitlines() if "=" in line]
+    if not names:
+        return text.strip() or "QEMU said nothing"
+    return "vhost-user-fs-pci has " + ", ".join(sorted(names))

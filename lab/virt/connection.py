@@ -138,7 +138,10 @@ def _give_kvm_its_group() -> None:
     """
     if not KVM.exists():
         return
-    group = grp.getgrnam(KVM_GROUP).gr_gid
+    try:
+        group = grp.getgrnam(KVM_GROUP).gr_gid
+    except KeyError:  # whoever installs libvirt's system daemon makes the group
+        return
     if KVM.stat().st_gid != group:
         log.info("giving %s to the group %s: no udev does", KVM, KVM_GROUP)
         os.chown(KVM, -1, group)

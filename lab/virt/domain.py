@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import libvirt
@@ -11,8 +10,6 @@ import libvirt
 from lab.errors import ProvisionError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from lab.virt.connection import Connection
 
 log = logging.getLogger(__name__)
@@ -52,7 +49,12 @@ def start(connection: Connection, xml: str, *, name: str) -> None:
 
 
 def is_running(connection: Connection, name: str) -> bool:
-    """Whether a domain of that name is running."""
+    """
+    Whether a domain of that name is running.
+
+    Raises:
+        ProvisionError: if libvirt cannot tell.
+    """
     try:
         return connection.call(
             f"looking for {name}", lambda: bool(connection.raw.lookupByName(name).isActive())
@@ -60,33 +62,30 @@ def is_running(connection: Connection, name: str) -> bool:
     except libvirt.libvirtError as error:
         if error.get_error_code() == libvirt.VIR_ERR_NO_DOMAIN:
             return False
-        raise
-
-
-def shut_down(connection: Connection, name: str) -> None:
-    """Ask the node's system to end; it is up to the caller to wait for it."""
-    with gone_is_fine():
-        connection.call(
-            f"shutting down {name}", lambda: connection.raw.lookupByName(name).shutdown()
-        )
+        raise _refused(f"look for {name}", error) from error
 
 
 def destroy(connection: Connection, name: str) -> None:
-    """End a domain at once; one that is gone already is fine."""
-    with gone_is_fine():
+    """
+    End a domain at once; one that is gone already, or off, is fine.
+
+    Raises:
+        ProvisionError: if it will not end, with libvirt's words.
+    """
+    try:
         connection.call(
             f"ending {name}",
             lambda: connection.raw.lookupByName(name).destroy(),
             timeout_s=START_TIMEOUT_S,
         )
-
-
-@contextmanager
-def gone_is_fine() -> Iterator[None]:
-    """Swallow "no such domain" and "not running", by code, and nothing else."""
-    try:
-        yield
     except libvirt.libvirtError as error:
         if error.get_error_code() not in _GONE:
-            raise
+            raise _refused(f"end {name}", error) from error
         log.debug("gone already: %s", error.get_error_message())
+
+
+def _refused(action: str, error: libvirt.libvirtError) -> ProvisionError:
+    return ProvisionError(
+        f"libvirt cannot {action}: {error.get_error_message()}",
+        remedy="see that libvirt is up (`lab doctor`), then try again",
+    )

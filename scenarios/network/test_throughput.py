@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pytest
+
 from lab.sample import Better, Metric
 from lab.tools import iperf3, sockperf
 from lab.tools.beside import beside, split
@@ -62,6 +64,7 @@ LOAD_S = 600
 """More than the probe can take; it ends the load."""
 
 
+@pytest.mark.usefixtures("iperf3_server")
 def test_tcp_out(sandbox: Sandbox, node: Node, profile: Profile, measure: Measure) -> None:
     """One TCP stream from the guest to the node, in segments that fill its MTU."""
     report, raw = _tcp(sandbox, node, profile, measure)
@@ -69,12 +72,14 @@ def test_tcp_out(sandbox: Sandbox, node: Node, profile: Profile, measure: Measur
     measure(TCP_OUT, report.goodput_bps, raw=raw)
 
 
+@pytest.mark.usefixtures("iperf3_server")
 def test_tcp_in(sandbox: Sandbox, node: Node, profile: Profile, measure: Measure) -> None:
     """One TCP stream from the node to the guest."""
     report, raw = _tcp(sandbox, node, profile, measure, reverse=True)
     measure(TCP_IN, report.goodput_bps, raw=raw)
 
 
+@pytest.mark.usefixtures("iperf3_server")
 def test_tcp_out_two_streams(
     sandbox: Sandbox, node: Node, profile: Profile, measure: Measure
 ) -> None:
@@ -83,6 +88,7 @@ def test_tcp_out_two_streams(
     measure(TCP_OUT_2, report.goodput_bps, raw=raw)
 
 
+@pytest.mark.usefixtures("iperf3_server")
 def test_udp_below_capacity(
     sandbox: Sandbox, node: Node, profile: Profile, measure: Measure
 ) -> None:
@@ -92,23 +98,23 @@ def test_udp_below_capacity(
     Of UDP's own capacity, not of TCP's: without segmentation offload a guest cannot even send
     as many datagrams as would make TCP's rate.
     """
-    with node.background(iperf3.server(node.address), listening=iperf3.PORT):
-        flood, raw = _udp(sandbox, node, profile, measure, duration_s=profile.udp_probe_s)
-        measure(UDP_OUT, flood.goodput_bps, raw=raw)
-        load_bps = BELOW_CAPACITY * flood.goodput_bps
-        report, raw = _udp(
-            sandbox, node, profile, measure, duration_s=profile.iperf3_s, load_bps=load_bps
-        )
+    flood, raw = _udp(sandbox, node, profile, measure, duration_s=profile.udp_probe_s)
+    measure(UDP_OUT, flood.goodput_bps, raw=raw)
+    load_bps = BELOW_CAPACITY * flood.goodput_bps
+    report, raw = _udp(
+        sandbox, node, profile, measure, duration_s=profile.iperf3_s, load_bps=load_bps
+    )
     measure(UDP_LOAD, report.offered_bps, raw=raw)
     measure(UDP_LOSS, report.lost_fraction, raw=raw)
     measure(UDP_JITTER, report.jitter_s, raw=raw)
 
 
+@pytest.mark.usefixtures("sockperf_server")
 def test_round_trip(sandbox: Sandbox, node: Node, profile: Profile, measure: Measure) -> None:
     """Request and response over TCP, while nothing else is sent."""
     probe = sockperf.ping_pong(node.address, duration_s=profile.latency_s)
     expected_s = profile.latency_s + sockperf.IDLE_S
-    with node.background(sockperf.server(), listening=sockperf.PORT), measure.watching():
+    with measure.watching():
         done = sandbox.run(
             probe,
             timeout_s=profile.deadline_s(expected_s),
@@ -119,6 +125,7 @@ def test_round_trip(sandbox: Sandbox, node: Node, profile: Profile, measure: Mea
     _measure_round_trips(measure, latency, (IDLE_P50, IDLE_P99), raw=done.stdout)
 
 
+@pytest.mark.usefixtures("iperf3_server", "sockperf_server")
 def test_round_trip_under_load(
     sandbox: Sandbox, node: Node, profile: Profile, measure: Measure
 ) -> None:
@@ -128,11 +135,7 @@ def test_round_trip_under_load(
         iperf3.tcp(node.address, duration_s=LOAD_S),
         sockperf.ping_pong(node.address, duration_s=profile.loaded_latency_s),
     )
-    with (
-        node.background(iperf3.server(node.address), listening=iperf3.PORT),
-        node.background(sockperf.server(), listening=sockperf.PORT),
-        measure.watching(),
-    ):
+    with measure.watching():
         done = sandbox.run(
             both, timeout_s=profile.deadline_s(expected_s), expected_s=expected_s, check=False
         )
@@ -159,7 +162,7 @@ def _tcp(
         reverse=reverse,
     )
     expected_s = profile.iperf3_s + profile.iperf3_omit_s
-    with node.background(iperf3.server(node.address), listening=iperf3.PORT), measure.watching():
+    with measure.watching():
         done = sandbox.run(
             argv, timeout_s=profile.deadline_s(expected_s), expected_s=expected_s, check=False
         )
