@@ -132,8 +132,8 @@ def running(
         began = time.monotonic()
         lab = bring_up(start)
         stopwatch.node_ready_s = time.monotonic() - began
-        say(f"{topology.node.name} answers ssh after {format_duration(stopwatch.node_ready_s)}")
     try:
+        say(f"{topology.node.name} answers ssh after {format_duration(stopwatch.node_ready_s)}")
         with stopwatch.spending(Activity.BOOTING):
             prepare.activate(lab.node, topology)
         store.set_environment(_environment(decided, lab.node))

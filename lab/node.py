@@ -129,11 +129,15 @@ class Node:
         return self.run(["sh", "-eu", "-s"], timeout_s=timeout_s, stdin=text).stdout
 
     def gather(self, questions: Mapping[str, str], *, timeout_s: float) -> dict[str, str]:
-        """Ask all *questions* (shell commands, by name) in one round trip; see gather_script."""
+        """
+        Ask all *questions* (shell commands, by name) in one round trip; see gather_script.
+
+        The answer to what could not be asked any more is empty.
+        """
         done = self.run(
             ["sh", "-s"], timeout_s=timeout_s, check=False, stdin=gather_script(questions)
         )
-        return parse_gathered(done.stdout)
+        return {**dict.fromkeys(questions, ""), **parse_gathered(done.stdout)}
 
     @contextmanager
     def background(self, argv: Sequence[str], *, listening: int | None = None) -> Iterator[None]:

@@ -60,7 +60,7 @@ SMOKE = Profile(
     udp_probe_s=1,
     latency_s=1,
     loaded_latency_s=1,
-    fio_s=1.0,
+    fio_s=0.5,
     fio_ramp_s=0.0,
     # 9p moves 8 KiB at a time: larger files would take minutes under emulation.
     file_mib=8,

@@ -110,9 +110,21 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         )
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Refuse wrong options before anything is collected."""
+    try:
+        Wishes.read(config.getoption)
+    except LabError as error:
+        raise pytest.UsageError(str(error)) from error
+
+
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Run every scenario that takes a sandbox once for each boot of the plan."""
-    if "sandbox" in metafunc.fixturenames:
+    """
+    Run every scenario that takes a sandbox once for each boot of the plan.
+
+    The sandbox needs the boot: somebody else's fixture of that name does not, and starts nothing.
+    """
+    if "boot" in metafunc.fixturenames:
         order = _session(metafunc.config).decided.plan.order
         metafunc.parametrize("boot", order, ids=[boot.id for boot in order], scope="session")
 
@@ -401,7 +413,7 @@ def _session(config: pytest.Config) -> Session:
         wishes = Wishes.read(config.getoption)
         decided = launch.decide(wishes, say=_print_nothing, stopwatch=stopwatch)
     except LabError as error:
-        raise pytest.UsageError(str(error)) from error
+        raise pytest.Collector.CollectError(str(error)) from error
     session = Session(decided=decided, store=launch.open_store(decided), stopwatch=stopwatch)
     config.stash[SESSION] = session
     return session

@@ -63,7 +63,7 @@ def _metric(
     name: str, title: str, unit: Unit, better: Better, *, base: float, axis: str, file: str
 ) -> FakeMetric:
     return FakeMetric(
-        Metric(name, unit, better, title), f"scenarios/{axis}/{file}.py::test_{name}", base, axis
+        Metric(name, unit, better, title), f"{axis}/{file}.py::test_{name}", base, axis
     )
 
 
@@ -97,12 +97,12 @@ METRICS = (
 MEMORY = _metric("sandbox_memory", "Memory of QEMU and virtiofsd (PSS)", Unit.BYTE, DOWN,
                  base=210 * 2**20, axis="lifecycle", file="test_start")  # fmt: skip
 CHECKS = (
-    "scenarios/network/test_connectivity.py::test_guest_reaches_node",
-    "scenarios/network/test_connectivity.py::test_node_reaches_guest",
-    "scenarios/network/test_connectivity.py::test_path_mtu_is_exact",
-    "scenarios/network/test_parity.py::test_mac_is_the_cnis",
-    "scenarios/network/test_parity.py::test_routes_are_the_cnis",
-    "scenarios/storage/test_integrity.py::test_what_was_written_is_there",
+    "network/test_connectivity.py::test_guest_reaches_node",
+    "network/test_connectivity.py::test_node_reaches_guest",
+    "network/test_connectivity.py::test_path_mtu_is_exact",
+    "network/test_parity.py::test_mac_is_the_cnis",
+    "network/test_parity.py::test_routes_are_the_cnis",
+    "storage/test_integrity.py::test_what_was_written_is_there",
 )
 
 

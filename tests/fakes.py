@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from pathlib import Path
+from lab.wait import Pending, wait_for
 
+if TYPE_CHECKING:
     import pytest
 
 
@@ -35,6 +36,17 @@ class Programs:
         """The arguments of each call so far."""
         path = self.folder / f"{name}.calls"
         return path.read_text().splitlines() if path.exists() else []
+
+
+def wait_until_dead(pid: int) -> None:
+    """Wait until a process is gone, or a zombie that its new parent has yet to notice."""
+
+    def probe() -> None:
+        stat = Path(f"/proc/{pid}/stat")
+        if stat.exists() and stat.read_text().rpartition(")")[2].split()[0] not in "ZX":
+            raise Pending("it lives")
+
+    wait_for(f"the end of {pid}", probe, timeout_s=5, every_s=0.01, remedy="none")
 
 
 @dataclass

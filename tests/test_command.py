@@ -2,8 +2,7 @@ from __future__ import annotations
 
 import signal
 import subprocess
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -11,23 +10,16 @@ from lab import command
 from lab.command import Completed, attached, run, running
 from lab.errors import CommandError, HostError
 from lab.wait import Pending, wait_for
+from tests.fakes import wait_until_dead
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 ABSENT = "no-such-program-anywhere"
 
 
 def shell(script: str, *, timeout_s: float = 10, **how: Any) -> Completed:  # noqa: ANN401 - run's
     return run(["sh", "-c", script], timeout_s=timeout_s, **how)
-
-
-def wait_until_dead(pid: int) -> None:
-    """Wait until a process is gone, or a zombie that its new parent has yet to notice."""
-
-    def probe() -> None:
-        stat = Path(f"/proc/{pid}/stat")
-        if stat.exists() and stat.read_text().rpartition(")")[2].split()[0] not in "ZX":
-            raise Pending("it lives")
-
-    wait_for(f"the end of {pid}", probe, timeout_s=2, every_s=0.01, remedy="none")
 
 
 def test_what_a_program_says_is_kept_apart() -> None:
@@ -83,34 +75,67 @@ def test_a_missing_program_is_the_hosts_fault() -> None:
         run([ABSENT], timeout_s=10)
 
 
-def test_timeout_kills_grandchildren() -> None:
-    with pytest.raises(CommandError, match=r"sh was killed after 0\.1 s") as caught:
-        shell("sleep 60 & echo $!; wait", timeout_s=0.1)
+def test_who_takes_too_long_is_killed() -> None:
+    with pytest.raises(CommandError, match=r"sleep was killed after 0\.05 s") as caught:
+        run(["sleep", "60"], timeout_s=0.05, check=False)
+
+    assert caught.value.completed.returncode == -signal.SIGKILL
+
+
+@pytest.fixture
+def deadline(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A file: as soon as a program makes it, its deadline has passed."""
+    path = tmp_path / "deadline"
+    communicate = subprocess.Popen.communicate
+
+    def passes() -> None:
+        if not path.exists():
+            raise Pending("time is left")
+
+    def until_then(
+        process: subprocess.Popen[str], text: str | None = None, timeout: float | None = None
+    ) -> tuple[str, str]:
+        if timeout is None:
+            return communicate(process)
+        assert text == ""
+        wait_for("the deadline", passes, timeout_s=timeout, every_s=0.01, remedy="none")
+        raise subprocess.TimeoutExpired(process.args, timeout)
+
+    monkeypatch.setattr(subprocess.Popen, "communicate", until_then)
+    return path
+
+
+def test_timeout_kills_grandchildren(deadline: Path) -> None:
+    with pytest.raises(CommandError, match="sh was killed after 10 s") as caught:
+        shell(f"sleep 60 & echo $!; touch {deadline}; wait")
 
     wait_until_dead(int(caught.value.completed.stdout))
 
 
-def test_timeout_keeps_what_was_said_before_it() -> None:
+def test_timeout_keeps_what_was_said_before_it(deadline: Path) -> None:
     with pytest.raises(CommandError) as caught:
-        shell("echo so far; echo words >&2; exec sleep 60", timeout_s=0.1, check=False)
+        shell(f"echo so far; echo words >&2; touch {deadline}; exec sleep 60")
 
     assert caught.value.completed.stdout == "so far\n"
     assert caught.value.__notes__ == ["its last words:\n  words"]
 
 
-def test_interrupt_kills_the_program(monkeypatch: pytest.MonkeyPatch) -> None:
-    seen: list[subprocess.Popen[str]] = []
+def test_interrupt_kills_the_program_and_its_children(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[tuple[subprocess.Popen[str], int]] = []
 
     def interrupted(process: subprocess.Popen[str], *_: object, **__: object) -> None:
-        seen.append(process)
+        assert process.stdout
+        seen.append((process, int(process.stdout.readline())))
         raise KeyboardInterrupt
 
     monkeypatch.setattr(subprocess.Popen, "communicate", interrupted)
 
     with pytest.raises(KeyboardInterrupt):
-        run(["sleep", "60"], timeout_s=60)
+        shell("sleep 60 & echo $!; wait")
 
-    assert seen[0].returncode == -signal.SIGKILL
+    ((process, child),) = seen
+    assert process.returncode == -signal.SIGKILL
+    wait_until_dead(child)
 
 
 def test_a_terminals_interrupt_does_not_reach_the_program() -> None:

@@ -75,7 +75,7 @@ def test_nobody_else_gets_the_lock(tmp_path: Path) -> None:
     path = tmp_path / "new" / "lock"
 
     with locked(path), path.open() as other, pytest.raises(BlockingIOError):
-        fcntl.flock(other, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(other, fcntl.LOCK_SH | fcntl.LOCK_NB)
 
 
 def test_the_lock_is_free_after_an_exception(tmp_path: Path) -> None:

@@ -112,12 +112,12 @@ def test_a_wrong_file_is_named_with_the_key_and_what_was_meant(
 def test_what_is_no_text_is_a_wrong_file(file: Path) -> None:
     file.write_bytes(b"name = '\xff'\n")
 
-    with pytest.raises(TopologyError, match="mine.toml: .*decode"):
+    with pytest.raises(TopologyError, match=r"mine\.toml: .*decode"):
         load_topology(str(file))
 
 
 def test_what_cannot_be_read_is_a_wrong_file(file: Path) -> None:
     file.mkdir()
 
-    with pytest.raises(TopologyError, match="mine.toml: Is a directory"):
+    with pytest.raises(TopologyError, match=r"mine\.toml: Is a directory"):
         load_topology(str(file))

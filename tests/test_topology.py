@@ -58,7 +58,9 @@ def test_a_bench_has_one_node(nodes: tuple[NodeSpec, ...]) -> None:
 
 
 def test_a_sandbox_fits_into_half_of_the_node() -> None:
-    assert Topology(name="t", nodes=(NODE,), sandbox=SandboxSpec(memory_mib=2048))
+    half = SandboxSpec(memory_mib=2048)
+
+    assert Topology(name="t", nodes=(NODE,), sandbox=half).sandbox == half
     with pytest.raises(ValueError, match="a sandbox of 2049 MiB needs a node of 4098 MiB"):
         Topology(name="t", nodes=(NODE,), sandbox=SandboxSpec(memory_mib=2049))
 

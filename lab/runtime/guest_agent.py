@@ -43,6 +43,7 @@ class GuestAgent:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._buffer = b""
+        self._owes_answer = False
         self._socket = socket.socket(socket.AF_UNIX)
 
     def connect(self, *, timeout_s: float) -> None:
@@ -57,11 +58,7 @@ class GuestAgent:
             self._socket.connect(str(self._path))
         except OSError as error:
             raise SandboxError(f"no way to the guest's agent: {error}", remedy=REMEDY) from error
-        token = secrets.randbelow(1 << 31)
-        deadline = time.monotonic() + timeout_s
-        self._send("guest-sync", {"id": token})
-        while self._receive(deadline) != token:
-            log.debug("skipped an answer to somebody else's question")
+        self._synchronise(time.monotonic() + timeout_s)
 
     def close(self) -> None:
         """End the conversation."""
@@ -74,8 +71,14 @@ class GuestAgent:
         Raises:
             SandboxError: if the agent refuses it, or does not answer in time.
         """
+        deadline = time.monotonic() + ANSWER_TIMEOUT_S
+        if self._owes_answer:  # somebody was interrupted (Ctrl-C) while waiting for it
+            self._synchronise(deadline)
         self._send(command, arguments or {})
-        return self._receive(time.monotonic() + ANSWER_TIMEOUT_S)
+        self._owes_answer = True
+        answer = self._receive(deadline)
+        self._owes_answer = False
+        return answer
 
     def start(self, argv: Sequence[str], *, stdin: str = "") -> int:
         """Start a program in the guest and return its process id there."""
@@ -127,6 +130,14 @@ class GuestAgent:
     def kill(self, pid: int) -> None:
         """End a program in the guest; one that is gone already is fine."""
         self.start(["/bin/kill", "-9", str(pid)])
+
+    def _synchronise(self, deadline: float) -> None:
+        """Skip what the agent still has to say, up to the answer to a question of our own."""
+        token = secrets.randbelow(1 << 31)
+        self._send("guest-sync", {"id": token})
+        while self._receive(deadline) != token:
+            log.debug("skipped an answer to somebody else's question")
+        self._owes_answer = False
 
     def _send(self, command: str, arguments: dict[str, Any]) -> None:
         request: dict[str, Any] = {"execute": command}

@@ -41,7 +41,8 @@ def remove(pod: Pod) -> tuple[str, ...]:
     return (
         _plugin("DEL", pod.namespace),
         f"ip netns del {pod.namespace}",
-        f"rm -rf {pod.folder}",
+        # What could not be unmounted must not be emptied: it is what a restart keeps.
+        f"rm -rf --one-file-system {pod.folder}",
     )
 
 

@@ -26,7 +26,7 @@ MAX_MEMORY_FACTOR = 16
 KERNEL_PARAMETERS = (
     "tsc=reliable no_timer_check rcupdate.rcu_expedited=1 i8042.direct=1 i8042.dumbkbd=1"
     " i8042.nopnp=1 i8042.noaux=1 noreplace-smp reboot=k cryptomgr.notests net.ifnames=0"
-    " pci=lastbus=0 console=hvc0 quiet panic=1 random.trust_cpu=on"
+    " pci=lastbus=0 scsi_mod.scan=none console=hvc0 quiet panic=1 random.trust_cpu=on"
 )
 """Kata's, kernelParamsNonDebug and commonVirtioblkKernelRootParams left out."""
 

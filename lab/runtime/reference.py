@@ -52,8 +52,7 @@ if TYPE_CHECKING:
     from lab.network.pod import Pod
 
 AGENT_TIMEOUT_S = 120.0
-CHROOT = ("/bin/chroot", ROOT, "/usr/bin/env")
-"""By env, because busybox prefers its own applets to the programs of the new root."""
+CHROOT = ("/bin/chroot", ROOT)
 CNI_RESULT = "CNI result"
 SNAPSHOT = "snapshot"
 
@@ -144,7 +143,7 @@ class ReferenceSandbox:
         done = self.run(
             ["sh", "-s"], timeout_s=timeout_s, check=False, stdin=gather_script(questions)
         )
-        return parse_gathered(done.stdout)
+        return {**dict.fromkeys(questions, ""), **parse_gathered(done.stdout)}
 
     def drop_caches(self, path: str) -> None:
         """Write back and forget what the guest has cached of *path*, and then the node."""

@@ -69,7 +69,7 @@ class RuncSandbox:
         Make the pod, start the container, wait until it answers.
 
         Raises:
-            SandboxError: if the CNI plugin makes no network.
+            SandboxError: if the CNI plugin makes no network, or the container ends at once.
             CommandError: if a step on the node fails.
         """
         started = time.monotonic()
@@ -83,20 +83,13 @@ class RuncSandbox:
             " --mount type=tmpfs,src=tmpfs,dst=/tmp,options=mode=1777"
             f" {self._setting.image} {self.id} sleep infinity"
         )
-        lines = (create, *self._find_pid())
-        self._pid = int(self.node.script("\n".join(lines) + "\n", timeout_s=START_TIMEOUT_S))
+        self._pid = self._started(create)
         self.run(["true"], timeout_s=QUESTIONS_TIMEOUT_S)
         self.ready_s = time.monotonic() - started
 
     def restart(self) -> None:
         """End the container's processes and start them again on the same root file system."""
-        lines = (
-            "sync",
-            *self._end_task(),
-            f"{CTR} task start --detach {self.id}",
-            *self._find_pid(),
-        )
-        self._pid = int(self.node.script("\n".join(lines) + "\n", timeout_s=START_TIMEOUT_S))
+        self._pid = self._started("sync", *self._end_task(), f"{CTR} task start --detach {self.id}")
 
     def run(
         self,
@@ -133,7 +126,7 @@ class RuncSandbox:
         done = self.run(
             ["sh", "-s"], timeout_s=timeout_s, check=False, stdin=gather_script(questions)
         )
-        return parse_gathered(done.stdout)
+        return {**dict.fromkeys(questions, ""), **parse_gathered(done.stdout)}
 
     def drop_caches(self, path: str) -> None:
         """Write back and forget what the one kernel there is has cached of *path*."""
@@ -185,8 +178,15 @@ class RuncSandbox:
     def _enter(self) -> list[str]:
         return ["nsenter", "-t", str(self._pid), "-m", "-u", "-i", "-n", "-p", "-r", "-w"]
 
-    def _find_pid(self) -> tuple[str, ...]:
-        return (f"{CTR} task ls | awk '$1 == \"{self.id}\" {{ print $2 }}'",)
+    def _started(self, *lines: str) -> int:
+        """The process id of the container on the node, after *lines* have started it."""
+        find = f"{CTR} task ls | awk '$1 == \"{self.id}\" {{ print $2 }}'"
+        script = "\n".join((*lines, find)) + "\n"
+        pid = self.node.script(script, timeout_s=START_TIMEOUT_S).strip()
+        if not pid.isdecimal():
+            problem = f"the container of {self.id} ended at once: {pid or 'it has no task'}"
+            raise SandboxError(problem, remedy=REMEDY)
+        return int(pid)
 
     def _end_task(self) -> tuple[str, ...]:
         return (f"{CTR} task rm --force {self.id} >/dev/null",)

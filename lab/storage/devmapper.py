@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 SNAPSHOTTER = Snapshotter.DEVMAPPER
 MODULES: tuple[str, ...] = ("virtio_scsi", "sd_mod", *thin.FILE_SYSTEM)
 DISK = "sda"
+ADDRESS = "0 0 0"
+"""Channel, target and unit on the controller."""
 
 
 def requirements(topology: Topology) -> dict[str, str]:  # noqa: ARG001 - Backend
@@ -60,8 +62,8 @@ def qemu(volume: Volume) -> tuple[str, ...]:
 
 
 def mount() -> tuple[str, ...]:
-    """The disk, once the kernel has found it."""
-    return thin.mount(DISK)
+    """The disk, which is looked for only where it is: Kata's guests do not scan (scan=none)."""
+    return (f"echo '{ADDRESS}' >/sys/class/scsi_host/host0/scan", *thin.mount(DISK))
 
 
 def node_questions(volume: Volume) -> dict[str, str]:

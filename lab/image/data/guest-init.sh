@@ -6,12 +6,19 @@
 #                                          /rootfs and configures the network
 export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 
-# Load a module after those that it needs; what is built in has an empty list.
+# Load a module after those that it needs, each with the parameters that the kernel's command
+# line has for it (module.name=value); what is built in has an empty list.
 load() {
     while read -r file; do
-        if [ ! -e "/modules/loaded/$file" ]; then
-            insmod "/modules/$file" && : >"/modules/loaded/$file"
-        fi
+        [ ! -e "/modules/loaded/$file" ] || continue
+        parameters=
+        for word in $command_line; do
+            case $word in
+            "${file%.ko}".*) parameters="$parameters ${word#*.}" ;;
+            esac
+        done
+        # shellcheck disable=SC2086 # one word a parameter
+        insmod "/modules/$file" $parameters && : >"/modules/loaded/$file"
     done <"/modules/needs/$1"
 }
 
@@ -31,8 +38,9 @@ mount -t tmpfs tmpfs /dev/shm
 mount -t tmpfs tmpfs /run
 mount -t tmpfs tmpfs /tmp
 
+read -r command_line </proc/cmdline
 modules=qemu_fw_cfg
-for word in $(cat /proc/cmdline); do
+for word in $command_line; do
     case $word in
     lab.modules=*) modules="$modules,${word#lab.modules=}" ;;
     esac
@@ -53,6 +61,9 @@ if grep -q ' /rootfs ' /proc/mounts; then
         mount -o rbind /$directory /rootfs/$directory
     done
     mount -t tmpfs tmpfs /rootfs/tmp
+    # The container's own process, the same as the control's: like any container's, it keeps
+    # what it was loaded from in use, so that 9p need not fetch it anew for each program.
+    chroot /rootfs /usr/bin/sleep infinity &
 fi
 
 # The host's end tells the name of the port; until then it has none.

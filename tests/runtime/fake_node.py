@@ -1,0 +1,107 @@
+"""A node that plays back answers and remembers what it was told to run."""
+
+from __future__ import annotations
+
+import json
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from lab.command import Completed
+from lab.errors import CommandError
+from lab.node import Access, Node
+from lab.runtime.setting import Setting
+from lab.topology import NodeSpec, Topology
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+    from pathlib import Path
+
+    from lab.errors import LabError
+
+Reply = str | Completed | Exception
+
+
+def completed(
+    argv: Sequence[str] = ("sh",), *, stdout: str = "", stderr: str = "", status: int = 0
+) -> Completed:
+    return Completed(tuple(argv), status, stdout, stderr, 0.1)
+
+
+def gathered(answers: Mapping[str, str]) -> str:
+    """What the script of the questions prints (:func:`lab.node.gather_script`)."""
+    return "".join(f"=====lab: {name}\n{answer}" for name, answer in answers.items())
+
+
+def cni_result(*, mac: str, address: str) -> str:
+    """What the CNI plugin prints."""
+    return json.dumps(
+        {
+            "cniVersion": "1.0.0",
+            "interfaces": [
+                {"name": "cali2a1f391882a", "mac": "ee:ee:ee:ee:ee:ee"},
+                {"name": "eth0", "mac": mac, "mtu": 1440, "sandbox": "/run/netns/boot1"},
+            ],
+            "ips": [{"interface": 1, "address": address, "gateway": "169.254.1.1"}],
+            "routes": [{"dst": "0.0.0.0/0", "gw": "169.254.1.1"}, {"dst": "169.254.1.1/32"}],
+        }
+    )
+
+
+class FakeNode(Node):
+    """Everything a node does goes through its `run`: that is what is played here."""
+
+    def __init__(self, sockets: Path) -> None:
+        super().__init__(Access(name="node-1", sockets=sockets))
+        self._replies: list[tuple[str, Reply]] = []
+        self.ran: list[str] = []
+        """What was run so far: the script, or the command where there was none."""
+        self.forwarded: list[str] = []
+        self.beside: list[str] = []
+        """What runs in the background now."""
+        self.unforward_fails: LabError | None = None
+
+    def reply(self, mark: str, reply: Reply) -> None:
+        """Answer what has *mark* in it with *reply*; the latest rule for it counts."""
+        self._replies.insert(0, (mark, reply))
+
+    def run(
+        self, argv: Sequence[str], *, timeout_s: float, check: bool = True, stdin: str = ""
+    ) -> Completed:
+        assert timeout_s > 0
+        text = stdin or " ".join(argv)
+        self.ran.append(text)
+        reply = next((reply for mark, reply in self._replies if mark in text), "")
+        if isinstance(reply, Exception):
+            raise reply
+        done = completed(argv, stdout=reply) if isinstance(reply, str) else reply
+        if check and done.returncode:
+            raise CommandError(f"{argv[0]} failed", completed=done)
+        return done
+
+    @contextmanager
+    def background(self, argv: Sequence[str], *, listening: int | None = None) -> Iterator[None]:
+        assert listening is None
+        self.beside.append(" ".join(argv))
+        yield
+        self.beside.pop()
+
+    def forward(self, remote: str, local: Path) -> None:
+        self.forwarded.append(f"{remote} -> {local.name}")
+
+    def unforward(self, remote: str, local: Path) -> None:
+        if self.unforward_fails is not None:
+            raise self.unforward_fails
+        self.forwarded = [each for each in self.forwarded if each != f"{remote} -> {local.name}"]
+
+
+def setting(node: Node) -> Setting:
+    return Setting(
+        node=node,
+        topology=Topology(
+            name="bench", nodes=(NodeSpec(name="node-1", cpus=2, memory_mib=4096, pool_gib=8),)
+        ),
+        image="lab.local/workload:1",
+        layer="sha256:1a2b",
+        guest_kernel="/usr/share/kata-lab/vmlinux",
+        guest_initramfs="/usr/share/kata-lab/initramfs",
+    )

@@ -1,0 +1,114 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+import pytest
+
+from lab.acceptance import MUST_RUN, shortcomings
+from lab.matrix import DEFAULT_CELLS
+from lab.outcome import Evidence, Outcome
+from lab.run import Run
+from tests.fake_run import CHECKS, NO_DAX, FakeRun, Trouble
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+CELL = "tcfilter+9p+reference"
+DAX = {
+    str(cell): Trouble(Outcome.UNSUPPORTED, NO_DAX)
+    for cell in DEFAULT_CELLS
+    if "dax" in cell.storage
+}
+
+
+def found(fake: FakeRun, root: Path) -> tuple[str, ...]:
+    return shortcomings(Run.load(fake.write(root)))
+
+
+def test_nine_cells_must_run() -> None:
+    assert {str(cell) for cell in MUST_RUN} == {
+        f"{network}+{storage}+reference"
+        for network in ("tcfilter", "macvtap", "none")
+        for storage in ("virtiofs", "9p", "devmapper")
+    }
+
+
+def test_a_whole_run_lacks_nothing(tmp_path: Path) -> None:
+    assert found(FakeRun(trouble=DAX), tmp_path) == ()
+
+
+def test_every_round_must_be_good(tmp_path: Path) -> None:
+    trouble = {CELL: Trouble(Outcome.FAIL, "no answer", rounds=(2,), scenario=CHECKS[0])}
+
+    lacking = found(FakeRun(rounds=2, trouble=trouble), tmp_path)
+
+    assert lacking == (f"{CELL}: 5 of 6 scenarios of network/test_connectivity.py passed",)
+
+
+@pytest.mark.parametrize(
+    ("scenario", "line"),
+    [
+        (CHECKS[1], "2 of 3 scenarios of network/test_connectivity.py passed"),
+        (CHECKS[4], "1 of 2 scenarios of network/test_parity.py passed"),
+    ],
+)
+@pytest.mark.parametrize("outcome", [o for o in Outcome if o is not Outcome.PASS])
+def test_connectivity_and_parity_must_pass(
+    tmp_path: Path, outcome: Outcome, scenario: str, line: str
+) -> None:
+    trouble = {CELL: Trouble(outcome, "because", scenario=scenario)}
+
+    assert found(FakeRun(trouble=trouble), tmp_path)[0] == f"{CELL}: {line}"
+
+
+def test_a_slow_measurement_is_no_shortcoming(tmp_path: Path) -> None:
+    trouble = {CELL: Trouble(Outcome.FAIL, "broken fio", scenario=CHECKS[5])}
+
+    assert found(FakeRun(trouble=trouble), tmp_path) == ()
+
+
+def test_a_cell_that_did_not_come_up_lacks_everything(tmp_path: Path) -> None:
+    trouble = {CELL: Trouble(Outcome.BLOCKED, "no kernel")}
+
+    assert found(FakeRun(trouble=trouble), tmp_path) == (
+        f"{CELL}: 0 of 3 scenarios of network/test_connectivity.py passed",
+        f"{CELL}: 0 of 2 scenarios of network/test_parity.py passed",
+        f"{CELL}: no evidence before the measurements",
+        f"{CELL}: no evidence after the measurements",
+        f"{CELL}: no valid sample",
+    )
+
+
+def test_a_cell_that_was_not_chosen_lacks_everything(tmp_path: Path) -> None:
+    chosen = [cell for cell in DEFAULT_CELLS if str(cell) != CELL]
+
+    assert found(FakeRun(cells=chosen), tmp_path) == (
+        f"{CELL}: 0 of 0 scenarios of network/test_connectivity.py passed",
+        f"{CELL}: 0 of 0 scenarios of network/test_parity.py passed",
+        f"{CELL} (not in the plan): no evidence before the measurements",
+        f"{CELL} (not in the plan): no evidence after the measurements",
+        f"{CELL}: no valid sample",
+    )
+
+
+def test_evidence_without_facts_is_none(tmp_path: Path) -> None:
+    path = FakeRun().write(tmp_path)
+    file = path / "evidence" / f"{CELL}.json"
+    kept = msgspec.json.decode(file.read_bytes(), type=list[Evidence])
+    kept[1] = Evidence(phase="after", facts=(), raw={})
+    file.write_bytes(msgspec.json.encode(kept))
+
+    assert shortcomings(Run.load(path)) == (f"{CELL}: no evidence after the measurements",)
+
+
+def test_evidence_that_contradicts_its_cell_makes_its_samples_worthless(tmp_path: Path) -> None:
+    lacking = found(FakeRun(contradicted=frozenset({CELL})), tmp_path)
+
+    assert f"{CELL}: no valid sample" in lacking
+
+
+def test_the_bench_may_lack_dax_and_says_so_itself(tmp_path: Path) -> None:
+    without = [cell for cell in DEFAULT_CELLS if "dax" not in cell.storage]
+
+    assert found(FakeRun(cells=without), tmp_path) == ()

@@ -1,0 +1,380 @@
+"""The bench at work, with sandboxes that only say that they are."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, cast
+
+import msgspec
+import pytest
+
+from lab import bench as bench_module
+from lab import command
+from lab.bench import Bench, NotMeasuredError
+from lab.command import Completed
+from lab.errors import ProvisionError, SandboxError, StoreError
+from lab.matrix import Cell
+from lab.outcome import Evidence, Fact, Outcome
+from lab.plan import Boot
+from lab.stopwatch import Stopwatch
+from lab.store import Store
+from tests.fake_run import FakeRun
+from tests.runtime.fake_node import FakeNode, gathered, setting
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from lab.errors import LabError
+    from lab.runtime.sandbox import Sandbox
+    from lab.runtime.setting import Setting
+
+TCFILTER = "tcfilter+virtiofs+reference"
+DAX = "tcfilter+virtiofs-dax+reference"
+RUNC = "veth+overlayfs+runc"
+CONSOLE = "".join(f"line {number}\n" for number in range(1, 31))
+
+
+def boot(cell: str = TCFILTER, position: int = 3) -> Boot:
+    return Boot(id=cell, cell_name=cell, round=1, position=position)
+
+
+def fact(*, holds: bool) -> Fact:
+    observed = "macvtap" if holds else "absent"
+    return Fact(
+        subject="kind of tap0_kata",
+        source="ip link",
+        expected="macvtap",
+        observed=observed,
+        holds=holds,
+    )
+
+
+@dataclass
+class FakeSandbox:
+    """Does nothing, notes what it was told, and fails where the test wants it to."""
+
+    name: str
+    cell: Cell
+    number: int
+    calls: list[str]
+    fails: dict[str, LabError] = field(default_factory=dict)
+    holds: bool = True
+
+    def _told(self, what: str) -> None:
+        self.calls.append(f"{self.name} {what}")
+        if what in self.fails:
+            raise self.fails[what]
+
+    def start(self) -> None:
+        self._told("start")
+
+    def restart(self) -> None:
+        self._told("restart")
+
+    def prove(self) -> tuple[tuple[Fact, ...], dict[str, str]]:
+        self._told("prove")
+        return (fact(holds=True), fact(holds=self.holds)), {"ip link": "raw words"}
+
+    def console(self) -> str:
+        self._told("console")
+        return CONSOLE
+
+    def stop(self) -> None:
+        self._told("stop")
+
+
+@dataclass
+class Rig:
+    """A bench, and what its sandboxes will be like."""
+
+    bench: Bench
+    node: FakeNode
+    store: Store
+    calls: list[str] = field(default_factory=list)
+    fails: dict[str, LabError] = field(default_factory=dict)
+    holds: bool = True
+    made: list[FakeSandbox] = field(default_factory=list)
+
+    def make(self, _setting: Setting, cell: Cell, *, name: str, number: int) -> Sandbox:
+        sandbox = FakeSandbox(name, cell, number, self.calls, self.fails, self.holds)
+        self.made.append(sandbox)
+        return cast("Sandbox", sandbox)
+
+    def evidence(self, name: str = TCFILTER) -> list[Evidence]:
+        path = self.store.path / "evidence" / f"{name}.json"
+        return msgspec.json.decode(path.read_bytes(), type=list[Evidence]) if path.exists() else []
+
+    def phases(self) -> list[str]:
+        return [evidence.phase for evidence in self.evidence()]
+
+    def told(self) -> list[str]:
+        """What the sandboxes were told since this was last asked."""
+        calls = list(self.calls)
+        self.calls.clear()
+        return calls
+
+    def console(self) -> str:
+        return self.store.console_path(TCFILTER).read_text(encoding="utf-8")
+
+
+@pytest.fixture
+def rig(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Rig:
+    node = FakeNode(tmp_path)
+    store = Store.create(tmp_path / "results", FakeRun().header())
+    rig = Rig(Bench(setting(node), store, Stopwatch()), node, store)
+    monkeypatch.setattr(bench_module, "ReferenceSandbox", rig.make)
+    monkeypatch.setattr(bench_module, "RuncSandbox", rig.make)
+    return rig
+
+
+def gone(what: str = "the node is gone") -> ProvisionError:
+    return ProvisionError(what, remedy="start the lab again")
+
+
+def test_a_sandbox_is_started_then_proven_and_handed_out(rig: Rig) -> None:
+    sandbox = rig.bench.open(boot(position=3))
+
+    assert str(sandbox.cell) == TCFILTER
+    assert rig.told() == ["boot3 start", "boot3 prove"]
+    assert rig.made[0].number == 3
+    (evidence,) = rig.evidence()
+    assert (evidence.phase, evidence.raw) == ("before", {"ip link": "raw words"})
+    assert len(evidence.facts) == 2
+
+
+def test_what_the_node_cannot_do_is_unsupported_and_nothing_is_started(rig: Rig) -> None:
+    asked = {"vhost-user-fs-pci's properties": "  tag=<str>\n", "virtiofsd's mapping": "1.13.2\n"}
+    rig.node.reply("vhost-user-fs-pci,help", gathered(asked))
+
+    with pytest.raises(NotMeasuredError) as caught:
+        rig.bench.open(boot(DAX))
+    rig.bench.close()
+
+    assert caught.value.outcome is Outcome.UNSUPPORTED
+    assert "no cache-size property and virtiofsd cannot map files (1.13.2)" in caught.value.reason
+    assert rig.calls == []
+
+
+def test_the_node_is_asked_once_for_each_storage(rig: Rig) -> None:
+    for network in ("tcfilter", "macvtap", "none"):
+        assert not rig.bench.support(Cell.parse(f"{network}+virtiofs-dax+reference")).is_supported
+    assert rig.bench.support(Cell.parse(TCFILTER)).is_supported
+    assert rig.bench.support(Cell.parse(RUNC)).is_supported
+
+    assert len(rig.node.ran) == 1
+
+
+def test_a_sandbox_that_does_not_come_up_is_blocked_with_the_end_of_its_console(rig: Rig) -> None:
+    rig.fails["start"] = SandboxError("the guest's agent does not answer", remedy="read")
+
+    with pytest.raises(NotMeasuredError) as caught:
+        rig.bench.open(boot())
+
+    assert caught.value.outcome is Outcome.BLOCKED
+    assert caught.value.reason == "the guest's agent does not answer"
+    assert caught.value.console_tail == tuple(f"line {number}" for number in range(11, 31))
+    assert rig.console() == CONSOLE
+
+
+def test_a_blocked_sandbox_is_still_ended_but_not_proven(rig: Rig) -> None:
+    rig.fails["start"] = SandboxError("no answer", remedy="read")
+    with pytest.raises(NotMeasuredError):
+        rig.bench.open(boot())
+    rig.told()
+
+    rig.bench.close()
+
+    assert rig.told() == ["boot3 console", "boot3 stop"]
+    assert rig.evidence() == []
+
+
+def test_a_sandbox_that_cannot_be_asked_for_evidence_is_blocked_not_failed(rig: Rig) -> None:
+    rig.fails["prove"] = SandboxError("QEMU ended before the guest answered", remedy="read")
+
+    with pytest.raises(NotMeasuredError) as caught:
+        rig.bench.open(boot())
+
+    assert caught.value.outcome is Outcome.BLOCKED
+    assert caught.value.console_tail[-1] == "line 30"
+
+
+def test_evidence_that_contradicts_the_cell_makes_it_invalid_and_is_kept(rig: Rig) -> None:
+    rig.holds = False
+
+    with pytest.raises(NotMeasuredError) as caught:
+        rig.bench.open(boot())
+
+    assert caught.value.outcome is Outcome.INVALID
+    assert caught.value.reason == "kind of tap0_kata: expected macvtap, observed absent"
+    assert rig.phases() == ["before"]
+    rig.told()
+    rig.bench.close()
+    assert rig.told() == ["boot3 console", "boot3 stop"], "nothing was measured: nothing to prove"
+    assert rig.phases() == ["before"]
+
+
+def test_a_full_disk_is_not_the_sandboxes_fault(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(_store: Store, _boot: str, _evidence: Evidence) -> None:
+        raise StoreError("cannot write: no space left", remedy="free some")
+
+    monkeypatch.setattr(Store, "add_evidence", refuse)
+
+    with pytest.raises(StoreError):
+        rig.bench.open(boot())
+
+
+def test_a_sandbox_is_proven_again_before_it_ends_and_its_console_is_kept(rig: Rig) -> None:
+    rig.bench.open(boot())
+    rig.told()
+
+    rig.bench.close()
+
+    assert rig.told() == ["boot3 prove", "boot3 console", "boot3 stop"]
+    assert rig.phases() == ["before", "after"]
+    assert rig.console() == CONSOLE
+
+
+def test_a_sandbox_without_a_console_leaves_no_file_for_it(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(FakeSandbox, "console", lambda _: "")
+    rig.bench.open(boot())
+
+    rig.bench.close()
+
+    assert not rig.store.console_path(TCFILTER).exists()
+
+
+def test_closing_twice_ends_it_once(rig: Rig) -> None:
+    rig.bench.open(boot())
+    rig.bench.close()
+    rig.told()
+
+    rig.bench.close()
+
+    assert rig.told() == []
+
+
+def test_a_restart_proves_what_was_measured_first_and_that_is_not_proven_again(rig: Rig) -> None:
+    rig.bench.open(boot())
+    rig.told()
+
+    rig.bench.restart()
+    assert rig.told() == ["boot3 prove", "boot3 restart"]
+    rig.bench.close()
+
+    assert rig.told() == ["boot3 console", "boot3 stop"]
+    assert rig.phases() == ["before", "after"]
+
+
+def test_a_restart_that_fails_leaves_a_sandbox_that_can_be_closed(rig: Rig) -> None:
+    rig.bench.open(boot())
+    rig.fails["restart"] = SandboxError("no answer", remedy="read")
+    with pytest.raises(SandboxError):
+        rig.bench.restart()
+    rig.told()
+
+    rig.bench.close()
+
+    assert rig.told() == ["boot3 console", "boot3 stop"]
+
+
+@pytest.mark.parametrize("step", ["prove", "console"])
+def test_a_sandbox_ends_whatever_fails_before_and_that_is_told(step: str, rig: Rig) -> None:
+    rig.bench.open(boot())
+    rig.fails[step] = gone()
+    rig.told()
+
+    with pytest.raises(ProvisionError, match="the node is gone"):
+        rig.bench.close()
+
+    assert rig.told() == ["boot3 prove", "boot3 console", "boot3 stop"]
+    rig.fails.clear()
+    rig.bench.close()
+    assert rig.told() == [], "it is over"
+
+
+def test_what_a_sandbox_leaves_behind_is_told_once(rig: Rig) -> None:
+    rig.bench.open(boot())
+    rig.fails["stop"] = SandboxError("boot3 left folder", remedy="look")
+
+    with pytest.raises(SandboxError, match="left folder"):
+        rig.bench.close()
+    rig.bench.close()
+
+
+def test_nothing_open_cannot_be_proven(rig: Rig) -> None:
+    with pytest.raises(RuntimeError, match="no sandbox is open"):
+        rig.bench.prove("before")
+
+
+def test_the_peer_is_a_control_that_is_started_once_out_of_the_way_of_the_boots(rig: Rig) -> None:
+    peer = rig.bench.peer
+
+    assert rig.bench.peer is peer
+    assert rig.told() == ["peer start"]
+    assert str(rig.made[0].cell) == RUNC
+    assert rig.made[0].number == 200
+
+
+def test_the_end_takes_the_open_sandbox_and_the_peer(rig: Rig) -> None:
+    rig.bench.open(boot())
+    assert str(rig.bench.peer.cell) == RUNC
+    rig.told()
+
+    rig.bench.end()
+
+    assert rig.told() == ["boot3 prove", "boot3 console", "boot3 stop", "peer stop"]
+    rig.bench.end()
+    assert rig.told() == []
+
+
+def test_the_end_takes_the_peer_even_if_the_sandbox_does_not_go(rig: Rig) -> None:
+    rig.bench.open(boot())
+    assert str(rig.bench.peer.cell) == RUNC
+    rig.made[0].fails = {"stop": gone()}
+    rig.told()
+
+    with pytest.raises(ProvisionError):
+        rig.bench.end()
+
+    assert rig.told()[-1] == "peer stop"
+
+
+def test_time_of_starting_restarting_and_ending_counts_as_booting(rig: Rig) -> None:
+    now = [0.0]
+    rig.bench.stopwatch = Stopwatch(now=lambda: now[0])
+    seconds = {"start": 7.0, "prove": 0.25, "restart": 5.0, "console": 0.5, "stop": 2.0}
+
+    def told(sandbox: FakeSandbox, what: str) -> None:
+        assert sandbox.name == "boot3"
+        now[0] += seconds[what]
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(FakeSandbox, "_told", told)
+        rig.bench.open(boot())
+        rig.bench.restart()
+        rig.bench.close()
+
+    timeline = rig.bench.stopwatch.timeline
+    assert timeline.booting_s == 7 + 5 + 2
+    assert timeline.other_s == 2 * 0.25 + 0.5
+
+
+def test_noise_is_read_on_both_machines(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+
+    def on_host(argv: list[str], *, timeout_s: float, check: bool) -> Completed:
+        assert timeout_s > 0
+        assert not check
+        asked.append(" ".join(argv))
+        return Completed(tuple(argv), 0, "", "", 0.0)
+
+    monkeypatch.setattr(command, "run", on_host)
+
+    before = rig.bench.noise()
+    since = rig.bench.noise_since(before)
+
+    assert len(asked) == len(rig.node.ran) == 2
+    assert {name.split("_")[0] for name in since} == {"host", "node"}
+    assert set(since.values()) == {None}, "what a machine does not tell is not zero"

@@ -1,0 +1,428 @@
+"""The console command: verbs, exit statuses, and who is told what."""
+
+from __future__ import annotations
+
+import errno
+import os
+import signal
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn
+
+import msgspec
+import pytest
+
+from lab import campaign, cli, command, doctor, provision
+from lab.cli import main
+from lab.doctor import Finding
+from lab.errors import HostError, ProvisionError
+from lab.files import state_dir
+from lab.image import build as image_build
+from lab.image import lock as image_lock
+from lab.image.build import GuestImage, Images, NodeImage, WorkloadImage
+from lab.ledger import Entry, Kind, Ledger
+from lab.outcome import Outcome
+from lab.provision import LabRecord, labs_dir
+from lab.virt.xml import Accelerator
+from tests.fake_run import CHECKS, FakeRun, Trouble
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from lab.options import Wishes
+
+DEAD_PID = 0x7FFFFFFF
+"""Above any that Linux gives out (proc(5), pid_max)."""
+CELL = "tcfilter+9p+reference"
+
+
+@pytest.fixture(autouse=True)
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A folder to work in, far from the user's own labs; signals are put back afterwards."""
+    monkeypatch.setenv("LAB_HOME", str(tmp_path / "home"))
+    (tmp_path / "work").mkdir()
+    monkeypatch.chdir(tmp_path / "work")
+    before = signal.getsignal(signal.SIGTERM)
+    yield tmp_path
+    signal.signal(signal.SIGTERM, before)
+
+
+@pytest.fixture
+def nothing_starts(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(args: tuple[str, ...], **_: object) -> NoReturn:
+        raise AssertionError(f"{args} was started")
+
+    monkeypatch.setattr(command, "_started", refuse)
+
+
+def lab(name: str, *, owner_pid: int, node: str = "node-1") -> LabRecord:
+    """Put a lab on record that has a folder to its name, and nothing else."""
+    record = LabRecord(
+        id=name, topology="embedded", accelerator=Accelerator.TCG, uri="test:///default",
+        node=node, owner_pid=owner_pid, created="2026-11-23T18:05:12+00:00",
+        console="/results/node-1.log", sockets=f"/run/{name}",
+    )  # fmt: skip
+    folder = labs_dir() / name
+    folder.mkdir(parents=True)
+    (folder / "lab.json").write_bytes(msgspec.json.encode(record))
+    return record
+
+
+@pytest.mark.usefixtures("nothing_starts")
+@pytest.mark.parametrize("verb", ["matrix", "up"])
+@pytest.mark.parametrize(
+    ("wrong", "problem", "remedy"),
+    [
+        ("--cells tcfiltr+9p+reference", "unknown network 'tcfiltr'", "mean 'tcfilter'?"),
+        ("--cells none+virtofs+reference", "unknown storage 'virtofs'", "mean 'virtiofs'?"),
+        ("--topology embeded", "there is no topology 'embeded'", "did you mean 'embedded'?"),
+        ("--profile smok", "--profile: unknown value 'smok'", "did you mean 'smoke'?"),
+        ("--accel kwm", "--accel: unknown value 'kwm'", "did you mean 'kvm'?"),
+        ("--keep alway", "--keep: unknown value 'alway'", "did you mean 'always'?"),
+        ("--rounds 0", "--rounds: '0' is not a number of at least 1", "--rounds 1"),
+        ("--seed x", "--seed: 'x' is not a number", "write --seed 0"),
+    ],
+)
+def test_what_does_not_exist_is_named_and_nothing_starts(
+    capsys: pytest.CaptureFixture[str], verb: str, wrong: str, problem: str, remedy: str
+) -> None:
+    assert main([verb, *wrong.split()]) == 2
+
+    said = capsys.readouterr()
+    assert said.err.startswith("lab: ")
+    assert problem in said.err
+    assert remedy in said.err
+    assert "Traceback" not in said.err
+    assert list(Path.cwd().iterdir()) == []
+    assert not state_dir().exists()
+
+
+@pytest.mark.parametrize(
+    "argv", [[], ["matrx"], ["matrix", "--cell-s", "x"], ["shell"], ["image", "biuld"]]
+)
+def test_a_command_line_that_is_none_ends_with_two(argv: list[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main(argv)
+
+    assert caught.value.code == 2
+
+
+def test_options_are_handed_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[Wishes] = []
+
+    def run_matrix(wishes: Wishes, console: object) -> int:
+        assert console
+        seen.append(wishes)
+        return 1
+
+    monkeypatch.setattr(campaign, "run_matrix", run_matrix)
+
+    assert main(["matrix", "--cells", "none+*+*", "--rounds", "3", "--output", "/there"]) == 1
+    (wishes,) = seen
+    assert (wishes.cells, wishes.rounds, str(wishes.output)) == ("none+*+*", 3, "/there")
+    assert (wishes.topology, wishes.keep, wishes.accel) == ("embedded", "never", "auto")
+
+
+def test_a_lab_that_is_left_up_says_how_to_go_on(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    record = lab("lab-embedded-1", owner_pid=1)
+
+    def bring_up_alone(wishes: Wishes, *, say: Callable[[str], None]) -> LabRecord:
+        say(f"starting {wishes.topology}")
+        return record
+
+    monkeypatch.setattr(campaign, "bring_up_alone", bring_up_alone)
+
+    assert main(["up"]) == 0
+    assert capsys.readouterr().out.splitlines() == [
+        "starting embedded",
+        "lab-embedded-1 is up: `lab shell node-1`, `lab down` ends it",
+    ]
+
+
+@pytest.mark.usefixtures("nothing_starts")
+@pytest.mark.parametrize("verb", ["status", "down"])
+def test_where_no_lab_ever_was_none_is_up(
+    place: Path, capsys: pytest.CaptureFixture[str], verb: str
+) -> None:
+    assert main([verb]) == 0
+
+    assert capsys.readouterr().out == "no lab is up\n"
+    assert not (place / "home").exists()
+
+
+def test_status_tells_labs_apart(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for number, (name, pid) in enumerate(
+        [("lab-a", os.getpid()), ("lab-b", DEAD_PID), ("lab-c", DEAD_PID)]
+    ):
+        lab(name, owner_pid=pid)
+        os.utime(labs_dir() / name, (number, number))
+    (labs_dir() / "lab-d").mkdir()
+    monkeypatch.setattr(provision, "is_up", lambda record: record.id != "lab-c")
+
+    assert main(["status"]) == 0
+
+    since = "under tcg, since 2026-11-23T18:05:12+00:00"
+    assert capsys.readouterr().out.splitlines() == [
+        f"lab-a  up, in use, {since}",
+        f"lab-b  up, kept, {since}",
+        f"lab-c  dead, kept, {since}",
+        "lab-d  never came up: `lab down lab-d` removes what it left",
+    ]
+
+
+def test_down_leaves_alone_what_somebody_uses(capsys: pytest.CaptureFixture[str]) -> None:
+    lab("lab-used", owner_pid=os.getpid())
+    lab("lab-kept", owner_pid=DEAD_PID)
+    (labs_dir() / "lab-torn").mkdir()
+
+    assert main(["down"]) == 0
+
+    assert [path.name for path in labs_dir().iterdir()] == ["lab-used"]
+    assert "lab-kept is down" in capsys.readouterr().out
+
+
+def test_another_users_process_is_alive(monkeypatch: pytest.MonkeyPatch) -> None:
+    def kill(_pid: int, _signal: int) -> NoReturn:
+        raise PermissionError
+
+    lab("lab-used", owner_pid=4242)
+    monkeypatch.setattr(os, "kill", kill)
+
+    assert main(["down"]) == 0
+    assert (labs_dir() / "lab-used").exists()
+
+
+def test_a_lab_that_is_named_goes_down_whoever_uses_it() -> None:
+    lab("lab-used", owner_pid=os.getpid())
+    lab("lab-other", owner_pid=os.getpid())
+
+    assert main(["down", "lab-used"]) == 0
+
+    assert [path.name for path in labs_dir().iterdir()] == ["lab-other"]
+
+
+@pytest.mark.parametrize("name", ["lab-none", "..", ".", "", "../images", "lab-a/lab.json"])
+def test_only_a_lab_can_be_taken_down(
+    place: Path, capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    lab("lab-a", owner_pid=os.getpid())
+    (place / "home" / "images").mkdir()
+
+    assert main(["down", name]) == 2
+
+    assert f"there is no lab {name!r}" in capsys.readouterr().err
+    assert (place / "home" / "images").exists()
+    assert (labs_dir() / "lab-a" / "lab.json").exists()
+
+
+def test_a_lab_that_is_stuck_is_said_and_kept(capsys: pytest.CaptureFixture[str]) -> None:
+    lab("lab-a", owner_pid=DEAD_PID)
+    (labs_dir() / "file").touch()
+    ledger = Ledger(labs_dir() / "lab-a" / "ledger.jsonl")
+    ledger.record(Entry(kind=Kind.FOLDER, name=str(ledger.path)))
+
+    assert main(["down", "lab-a"]) == 1
+
+    assert "lab-a could not be taken down whole" in capsys.readouterr().err
+    assert ledger.path.exists()
+
+
+def test_a_shell_is_on_the_newest_node_of_that_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    for number, name in enumerate(["lab-new", "lab-old"]):
+        lab(name, owner_pid=DEAD_PID)
+        os.utime(labs_dir() / name, (10 - number, 10 - number))
+    lab("lab-other", owner_pid=DEAD_PID, node="node-2")
+    asked: list[list[str]] = []
+
+    def execvp(_program: str, argv: list[str]) -> NoReturn:
+        asked.append(argv)
+        raise SystemExit(0)
+
+    monkeypatch.setattr(os, "execvp", execvp)
+
+    with pytest.raises(SystemExit):
+        main(["shell", "node-1"])
+
+    assert asked == [["ssh", "-F", "/run/lab-new/ssh_config", "node-1"]]
+
+
+def test_a_shell_on_no_node_is_a_wrong_command_line(capsys: pytest.CaptureFixture[str]) -> None:
+    lab("lab-a", owner_pid=DEAD_PID)
+
+    assert main(["shell", "node-9"]) == 2
+    assert "no lab with a node 'node-9' is up" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("argv", [["image"], ["image", "build"]])
+def test_images_are_built_from_the_lock(
+    place: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    argv: list[str],
+) -> None:
+    images = Images(
+        node=NodeImage("d1", place, place, place, "6.12"),
+        guest=GuestImage("d2", place, place),
+        workload=WorkloadImage("d3", place, "lab.local/workload", "sha256:1"),
+    )
+    monkeypatch.setattr(image_lock, "load", lambda: "the lock")
+    monkeypatch.setattr(image_build, "build", lambda lock, **_: {"the lock": images}[lock])
+
+    assert main(argv) == 0
+    assert capsys.readouterr().out.split() == ["node", "d1", "guest", "d2", "workload", "d3"]
+
+
+def test_the_lock_is_moved(monkeypatch: pytest.MonkeyPatch) -> None:
+    moved: list[bool] = []
+    monkeypatch.setattr(image_lock, "relock", lambda: moved.append(True))
+
+    assert main(["image", "lock"]) == 0
+    assert moved == [True]
+
+
+def test_a_report_is_written_again(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = FakeRun().write(place / "work" / "results")
+    assert not (path / "report.html").exists()
+
+    assert main(["report"]) == 0
+
+    assert (path / "report.html").exists()
+    assert capsys.readouterr().out == f"{path}/report.html\n"
+
+
+@pytest.mark.parametrize("verb", ["report", "verify"])
+def test_a_run_that_is_not_there_is_a_wrong_command_line(
+    place: Path, capsys: pytest.CaptureFixture[str], verb: str
+) -> None:
+    assert main([verb]) == 2
+    assert "there are no runs" in capsys.readouterr().err
+
+    FakeRun().write(place / "work" / "results")
+
+    assert main([verb, "2026-11-24"]) == 2
+    assert "there is no run '2026-11-24'" in capsys.readouterr().err
+
+
+def test_a_good_run_is_verified(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    FakeRun().write(place / "work" / "results")
+
+    assert main(["verify"]) == 0
+    assert capsys.readouterr().out == "0 shortcomings\n"
+
+
+def test_a_bad_run_is_not_verified(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    trouble = {CELL: Trouble(Outcome.FAIL, "no answer", scenario=CHECKS[0])}
+    FakeRun(trouble=trouble).write(place / "work" / "results")
+
+    assert main(["verify", "last"]) == 1
+    assert capsys.readouterr().out.splitlines() == [
+        f"{CELL}: 2 of 3 scenarios of network/test_connectivity.py passed",
+        "1 shortcomings",
+    ]
+
+
+@pytest.mark.parametrize(("is_good", "status"), [(True, 0), (False, 1)])
+def test_the_doctor_says_what_mends_what(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    *,
+    is_good: bool,
+    status: int,
+) -> None:
+    findings = (
+        Finding("room", "much", is_good=True, remedy="never shown"),
+        Finding("libvirt", "silent?", is_good=is_good, remedy="start it"),
+    )
+    monkeypatch.setattr(doctor, "examine", lambda: findings)
+
+    assert main(["doctor"]) == status
+    assert capsys.readouterr().out.splitlines() == [
+        "ok    room: much",
+        *(
+            ["ok    libvirt: silent?"]
+            if is_good
+            else ["LACK  libvirt: silent?", " " * 8 + "start it"]
+        ),
+    ]
+
+
+def status_raises(monkeypatch: pytest.MonkeyPatch, error: BaseException) -> int:
+    def records() -> NoReturn:
+        raise error
+
+    monkeypatch.setattr(provision, "records", records)
+    return main(["status"])
+
+
+def test_an_expected_failure_is_one_message(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    error = ProvisionError("node-1 does not come up", remedy="read its console")
+    error.add_note("its console ends:\n  Kernel panic")
+
+    assert status_raises(monkeypatch, error) == 1
+    assert capsys.readouterr().err == (
+        "lab: node-1 does not come up\n  remedy: read its console\n"
+        "its console ends:\n  Kernel panic\n"
+    )
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT])
+def test_a_full_disk_is_one_message(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], number: int
+) -> None:
+    error = OSError(number, os.strerror(number), "/labs/ledger.jsonl")
+
+    assert status_raises(monkeypatch, error) == 1
+
+    said = capsys.readouterr().err
+    assert os.strerror(number) in said
+    assert "/labs/ledger.jsonl" in said
+    assert "remedy: free some space" in said
+
+
+@pytest.mark.parametrize("error", [OSError(errno.EIO, "I/O error"), ValueError("a bug")])
+def test_a_bug_is_not_hidden(monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
+    with pytest.raises(type(error)):
+        status_raises(monkeypatch, error)
+
+
+def test_an_interrupt_ends_with_130(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert status_raises(monkeypatch, KeyboardInterrupt()) == 130
+    assert capsys.readouterr().err == "interrupted\n"
+
+
+def test_being_told_to_end_is_an_interrupt(monkeypatch: pytest.MonkeyPatch) -> None:
+    """So that everything is taken down."""
+    undone: list[bool] = []
+
+    def records() -> Iterator[NoReturn]:
+        try:
+            os.kill(os.getpid(), signal.SIGTERM)
+            yield from ()
+        except KeyboardInterrupt:
+            undone.append(True)
+            raise
+
+    monkeypatch.setattr(provision, "records", records)
+
+    assert main(["status"]) == 130
+    assert undone == [True]
+
+
+def test_the_program_stands_for_the_function(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "argv", ["lab", "status"])
+
+    assert main() == cli.OK
+
+
+def test_a_host_that_lacks_something_is_no_wrong_command_line(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert status_raises(monkeypatch, HostError("no room", remedy="make some")) == 1

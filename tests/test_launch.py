@@ -1,0 +1,371 @@
+"""What is decided before anything starts, and that everything ends again; no node in it."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import pytest
+
+from lab import host, launch, prepare
+from lab.errors import HostError, ProvisionError, UsageError
+from lab.host import Chosen
+from lab.image.build import GuestImage, Images, NodeImage, WorkloadImage
+from lab.launch import Decided, decide, finish, open_store, running
+from lab.matrix import DEFAULT_CELLS, select
+from lab.options import Wishes
+from lab.outcome import Outcome
+from lab.provision import Disks
+from lab.records import RunStatus
+from lab.run import Run
+from lab.stopwatch import Activity, Stopwatch
+from lab.virt.xml import Accelerator
+from tests.fake_run import CREATED, FakeRun, Trouble
+from tests.fakes import Clock
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from lab.provision import Start
+    from lab.store import Store
+
+NOWHERE = Path("/nowhere")
+IMAGES = Images(
+    node=NodeImage("d1", NOWHERE, NOWHERE, NOWHERE, "6.12"),
+    guest=GuestImage("d2", NOWHERE, NOWHERE),
+    workload=WorkloadImage("d3", NOWHERE, "lab.local/workload", "sha256:1"),
+)
+
+
+@dataclass
+class World:
+    """What launch leans on, and what it did there."""
+
+    done: list[str] = field(default_factory=list)
+    clock: Clock = field(default_factory=Clock)
+    accelerator: Accelerator = Accelerator.TCG
+    fails_at: str = ""
+    starts: list[Start] = field(default_factory=list)
+
+    def do(self, what: str, seconds: float = 0) -> None:
+        if what == self.fails_at:
+            raise ProvisionError(f"{what} fails", remedy="none")
+        self.done.append(what)
+        self.clock.now += seconds
+
+    def build(self, _lock: object, *, say: object) -> Images:
+        assert say
+        self.do("build", 30)
+        return IMAGES
+
+    def choose_accelerator(self, wish: str, image: NodeImage) -> Chosen:
+        assert image is IMAGES.node
+        return Chosen(self.accelerator, f"{wish} was wished")
+
+    def bring_up(self, start: Start) -> SimpleNamespace:
+        self.do("up", 14)
+        self.starts.append(start)
+        node = SimpleNamespace(gather=self.gather)
+        record = SimpleNamespace(id="lab-embedded-1", node="node-1")
+        return SimpleNamespace(node=node, record=record, folder=Path("/labs/lab-embedded-1"))
+
+    def gather(self, questions: Mapping[str, str], **_: float) -> dict[str, str]:
+        self.do("versions")
+        return {name: f" answer to {line}\n" for name, line in questions.items()}
+
+    def take_down(self, folder: Path) -> None:
+        self.do(f"down {folder.name}")
+
+    def prepared(self, *_: object, **__: object) -> Disks:
+        self.do("prepare", 60)
+        return Disks(root=Path("/prepared/root"), data=Path("/prepared/data"))
+
+    def bench(self, _setting: object, _store: object, _stopwatch: object) -> SimpleNamespace:
+        return SimpleNamespace(end=lambda: self.do("end"))
+
+
+@pytest.fixture
+def world(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> World:
+    world = World()
+    monkeypatch.setenv("LAB_HOME", str(tmp_path / "home"))
+    monkeypatch.setattr(launch, "load", lambda: "the lock")
+    monkeypatch.setattr(launch, "build", world.build)
+    monkeypatch.setattr(host, "check_room", lambda topology: world.do(f"room for {topology.name}"))
+    monkeypatch.setattr(host, "choose_accelerator", world.choose_accelerator)
+    monkeypatch.setattr(host, "facts", lambda: {"cpus": "2"})
+    monkeypatch.setattr(prepare, "prepared", world.prepared)
+    monkeypatch.setattr(prepare, "activate", lambda *_: world.do("activate", 6))
+    monkeypatch.setattr(prepare, "setting", lambda *_: None)
+    monkeypatch.setattr(launch, "bring_up", world.bring_up)
+    monkeypatch.setattr(launch, "take_down", world.take_down)
+    monkeypatch.setattr(launch, "Bench", world.bench)
+    monkeypatch.setattr(launch, "time", world.clock)
+    return world
+
+
+@pytest.fixture
+def wishes(tmp_path: Path) -> Wishes:
+    return replace(Wishes.read(lambda _name: None), output=tmp_path / "results")
+
+
+def decided(wishes: Wishes, **changes: Any) -> Decided:  # noqa: ANN401 - the fields of Wishes
+    return decide(replace(wishes, **changes), say=lambda _text: None, stopwatch=Stopwatch())
+
+
+@pytest.mark.parametrize(
+    ("accelerator", "profile", "rounds"),
+    [(Accelerator.TCG, "smoke", 1), (Accelerator.KVM, "standard", 5)],
+)
+def test_who_asks_for_nothing_gets_what_the_machine_is_good_for(
+    world: World, wishes: Wishes, accelerator: Accelerator, profile: str, rounds: int
+) -> None:
+    world.accelerator = accelerator
+
+    it = decided(wishes)
+
+    assert (it.profile.name, it.plan.profile, it.plan.rounds) == (profile, profile, rounds)
+    assert it.plan.cells == DEFAULT_CELLS
+    assert it.chosen == Chosen(accelerator, "auto was wished")
+    assert it.images is IMAGES
+
+
+def test_what_is_wished_is_had(world: World, wishes: Wishes) -> None:
+    it = decided(wishes, cells="none+*+*", profile="publish", rounds=2, seed=9, accel="tcg")
+
+    assert it.plan.cells == select("none+*+*")
+    assert (it.profile.name, it.plan.rounds, it.plan.seed, it.profile.seed) == ("publish", 2, 9, 9)
+    assert it.chosen.reason == "tcg was wished"
+    assert world.done == ["room for embedded", "build"]
+
+
+def test_the_seed_zero_is_a_seed(world: World, wishes: Wishes) -> None:
+    assert decided(wishes, seed=0).plan.seed == 0
+    assert world.done
+
+
+def test_a_seed_that_nobody_wished_is_new_and_the_same_all_over(
+    world: World, wishes: Wishes
+) -> None:
+    seeds = {decided(wishes).plan.seed for _ in range(5)}
+
+    assert len(seeds) > 1
+    it = decided(wishes)
+    assert it.profile.seed == it.plan.seed
+    assert world.done
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"topology": "embeded"}, {"cells": "tcfiltr+9p+reference"}], ids=str
+)
+def test_what_does_not_exist_is_found_before_anything_is_done(
+    world: World, wishes: Wishes, wrong: dict[str, str]
+) -> None:
+    with pytest.raises(UsageError, match=r"embeded|tcfiltr"):
+        decided(wishes, **wrong)
+
+    assert world.done == []
+
+
+def test_a_topology_without_room_is_said_before_anything_is_built(
+    world: World, wishes: Wishes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def none(_topology: object) -> NoReturn:
+        raise HostError("no room", remedy="make some")
+
+    monkeypatch.setattr(host, "check_room", none)
+
+    with pytest.raises(HostError, match="no room"):
+        decided(wishes)
+
+    assert world.done == []
+
+
+def test_building_is_counted_and_the_accelerator_is_said(world: World, wishes: Wishes) -> None:
+    said: list[str] = []
+    stopwatch = Stopwatch(world.clock.monotonic)
+
+    decide(wishes, say=said.append, stopwatch=stopwatch)
+
+    assert stopwatch.timeline.building_s == 30
+    assert said == ["node under tcg: auto was wished"]
+
+
+def test_the_plan_is_on_disk_before_the_first_sample(
+    world: World, wishes: Wishes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.argv", ["lab", "matrix", "--seed", "9"])
+    it = decided(wishes, seed=9)
+
+    run = Run.load(open_store(it).path)
+
+    assert run.header.plan == it.plan
+    assert run.header.command_line == ("lab", "matrix", "--seed", "9")
+    assert (run.header.topology, run.header.status) == ("embedded", RunStatus.RUNNING)
+    assert run.header.created > CREATED.replace(year=2000)
+    assert run.samples == ()
+    assert world.done
+
+
+@dataclass
+class Campaign:
+    """A run that is about to start its node."""
+
+    world: World
+    decided: Decided
+    store: Store
+    stopwatch: Stopwatch
+    said: list[str] = field(default_factory=list)
+
+    def keeping(self, keep: str) -> Campaign:
+        wishes = replace(self.decided.wishes, keep=keep)
+        return replace(self, decided=replace(self.decided, wishes=wishes))
+
+    @contextmanager
+    def running(self) -> Iterator[None]:
+        self.world.done.clear()
+        with running(self.decided, self.store, say=self.said.append, stopwatch=self.stopwatch):
+            self.world.do("measure")
+            yield
+
+
+@pytest.fixture
+def campaign(world: World, wishes: Wishes) -> Campaign:
+    it = decided(wishes, cells="*+9p+*")
+    return Campaign(world, it, open_store(it), Stopwatch(world.clock.monotonic))
+
+
+def test_a_bench_is_up_for_its_block_and_then_taken_down(campaign: Campaign) -> None:
+    with campaign.running():
+        pass
+
+    assert campaign.world.done == [
+        "prepare", "up", "activate", "versions", "measure", "end", "down lab-embedded-1"
+    ]  # fmt: skip
+
+
+def test_the_node_is_started_as_decided(campaign: Campaign) -> None:
+    with campaign.running():
+        pass
+
+    (start,) = campaign.world.starts
+    assert (start.topology, start.accelerator) == ("embedded", Accelerator.TCG)
+    assert start.spec == campaign.decided.topology.node
+    assert start.disks == Disks(root=Path("/prepared/root"), data=Path("/prepared/data"))
+    assert start.console == campaign.store.console_path("node-1")
+    assert not start.keeps_disks
+
+
+def test_preparing_is_building_and_starting_is_booting(campaign: Campaign) -> None:
+    with campaign.running():
+        pass
+
+    line = campaign.stopwatch.timeline
+    assert (line.building_s, line.booting_s, line.node_ready_s) == (60, 20, 14)
+    assert "node-1 answers ssh after 14 s" in campaign.said
+
+
+def test_what_was_measured_on_is_on_record(campaign: Campaign) -> None:
+    with campaign.running():
+        pass
+
+    environment = Run.load(campaign.store.path).environment
+    assert environment is not None
+    assert (environment.accelerator, environment.is_emulated) == ("tcg", True)
+    assert environment.accelerator_reason == "auto was wished"
+    assert environment.host == {"cpus": "2"}
+    assert environment.images == {"node": "d1", "guest": "d2", "workload": "d3"}
+    assert environment.versions["node kernel"] == "answer to uname -r"
+    assert environment.knobs["node memory"] == "4096 MiB"
+
+
+@pytest.mark.parametrize("error", [ValueError("a bug"), KeyboardInterrupt()])
+def test_an_exception_inside_takes_everything_down(
+    campaign: Campaign, error: BaseException
+) -> None:
+    def fail() -> None:
+        with campaign.running():
+            raise error
+
+    with pytest.raises(type(error)):
+        fail()
+
+    assert campaign.world.done[-2:] == ["end", "down lab-embedded-1"]
+
+
+@pytest.mark.parametrize("step", ["activate", "versions", "end"])
+def test_a_node_that_cannot_be_made_ready_or_left_is_taken_down(
+    campaign: Campaign, step: str
+) -> None:
+    campaign.world.fails_at = step
+
+    with pytest.raises(ProvisionError, match=f"{step} fails"), campaign.running():
+        pass
+
+    assert campaign.world.done[-1] == "down lab-embedded-1"
+
+
+def test_a_screen_that_fails_does_not_leave_the_lab_up(campaign: Campaign) -> None:
+    def say(text: str) -> None:
+        if "answers ssh" in text:
+            raise BrokenPipeError
+
+    with pytest.raises(BrokenPipeError):
+        running(campaign.decided, campaign.store, say=say, stopwatch=campaign.stopwatch).__enter__()
+
+    assert campaign.world.done[-1] == "down lab-embedded-1"
+
+
+@pytest.mark.parametrize("step", ["prepare", "up"])
+def test_a_node_that_never_came_up_is_not_taken_down_twice(campaign: Campaign, step: str) -> None:
+    """Whoever brings it up takes it down if that fails."""
+    campaign.world.fails_at = step
+
+    with pytest.raises(ProvisionError, match=f"{step} fails"), campaign.running():
+        pass
+
+    assert not [what for what in campaign.world.done if what.startswith("down")]
+
+
+@pytest.mark.parametrize(
+    ("keep", "is_good", "stays"),
+    [
+        ("never", True, False),
+        ("never", False, False),
+        ("failed", True, False),
+        ("failed", False, True),
+        ("always", True, True),
+        ("always", False, True),
+    ],
+)
+def test_the_user_says_whether_the_lab_stays_up(
+    campaign: Campaign, tmp_path: Path, *, keep: str, is_good: bool, stays: bool
+) -> None:
+    bad = {str(cell): Trouble(Outcome.FAIL, "because") for cell in DEFAULT_CELLS}
+    path = FakeRun(trouble={} if is_good else bad).write(tmp_path / "runs")
+    mine = replace(campaign.keeping(keep), store=replace(campaign.store, path=path))
+
+    with mine.running():
+        pass
+
+    assert ("down lab-embedded-1" in mine.world.done) != stays
+    assert ("end" in mine.world.done) != stays
+    assert any("lab-embedded-1 stays up" in text for text in mine.said) == stays
+
+
+@pytest.mark.parametrize(
+    ("is_complete", "status"), [(True, RunStatus.COMPLETE), (False, RunStatus.INTERRUPTED)]
+)
+def test_how_a_run_ended_is_on_record(
+    campaign: Campaign, *, is_complete: bool, status: RunStatus
+) -> None:
+    with campaign.stopwatch.spending(Activity.MEASURING):
+        campaign.world.clock.now += 5
+
+    run = finish(campaign.store, campaign.stopwatch, is_complete=is_complete)
+
+    assert run.header.status is status
+    assert run.timeline is not None
+    assert (run.timeline.measuring_s, run.timeline.total_s) == (5, 5)

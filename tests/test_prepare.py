@@ -1,0 +1,244 @@
+"""What makes a node ready for sandboxes; no node in it."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import tomllib
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from lab import prepare
+from lab.errors import ProvisionError
+from lab.image.build import GuestImage, Images, NodeImage, WorkloadImage
+from lab.topology import NodeSpec, Topology
+from lab.virt.xml import Accelerator
+from tests.runtime.fake_node import FakeNode
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from lab.provision import Disks
+
+GIB_SECTORS = 2 * 1024 * 1024
+NOWHERE = Path("/nowhere")
+
+
+def topology(*, pool_gib: int = 8) -> Topology:
+    node = NodeSpec(name="node-1", cpus=2, memory_mib=4096, pool_gib=pool_gib)
+    return Topology(name="bench", nodes=(node,))
+
+
+def images(digest: str = "d1") -> Images:
+    return Images(
+        node=NodeImage(digest, NOWHERE, NOWHERE, NOWHERE, "6.12"),
+        guest=GuestImage("d2", NOWHERE, NOWHERE),
+        workload=WorkloadImage("d3", NOWHERE, "lab.local/workload:1", "sha256:1a2b"),
+    )
+
+
+def parts(script: str) -> list[tuple[str, int, int]]:
+    """Name, first sector and sectors of each part that *script* makes."""
+    made = re.findall(r"dmsetup create (\S+) --table '0 (\d+) linear /dev/vdb (\d+)'", script)
+    return [(name, int(start), int(sectors)) for name, sectors, start in made]
+
+
+@pytest.mark.parametrize("pool_gib", [1, 8, 100])
+def test_the_data_disk_is_divided_without_gap_or_overlap(pool_gib: int) -> None:
+    (images_part, meta, data) = parts(prepare.divide_script(topology(pool_gib=pool_gib)))
+
+    assert images_part == ("lab-images", 0, pool_gib * GIB_SECTORS // 2)
+    assert meta == ("lab-meta", images_part[2], 64 * 2048)
+    assert data[:2] == ("lab-data", meta[1] + meta[2])
+    assert data[1] + data[2] == pool_gib * GIB_SECTORS
+
+
+def test_containerds_configuration_names_the_pool_and_the_volumes_size() -> None:
+    config = tomllib.loads(prepare.CONTAINERD_CONFIG)
+
+    snapshotter = config["plugins"]["io.containerd.snapshotter.v1.devmapper"]
+    assert snapshotter["pool_name"] == "lab-pool"
+    assert snapshotter["base_image_size"] == "4096MB"
+    assert config["disabled_plugins"] == ["io.containerd.grpc.v1.cri"]
+
+
+def test_the_pool_is_made_of_its_two_parts() -> None:
+    (line,) = (line for line in prepare.ACTIVATE.splitlines() if "thin-pool" in line)
+
+    assert line == (
+        'dmsetup create lab-pool --table "0 $(blockdev --getsz /dev/mapper/lab-data) thin-pool'
+        ' /dev/mapper/lab-meta /dev/mapper/lab-data 128 1024 1 skip_block_zeroing"'
+    )
+
+
+def test_the_node_has_the_address_that_sandboxes_reach_it_by_and_forwards() -> None:
+    assert "ip address add 198.18.0.1/32 dev lab0\n" in prepare.ACTIVATE
+    assert "echo 1 > /proc/sys/net/ipv4/ip_forward\n" in prepare.ACTIVATE
+
+
+def test_the_workload_is_imported_for_each_snapshotter() -> None:
+    assert prepare.IMPORT.splitlines() == [
+        f"ctr -n lab images import --local --snapshotter {name} /usr/share/kata-lab/workload.tar"
+        for name in ("overlayfs", "devmapper")
+    ]
+
+
+def test_every_script_is_one_that_a_shell_understands() -> None:
+    scripts = (
+        prepare.divide_script(topology()),
+        prepare.LAYOUT,
+        prepare.ACTIVATE,
+        prepare.IMPORT,
+        prepare.FORGET,
+    )
+
+    done = subprocess.run(
+        ["/bin/sh", "-n"], input="".join(scripts), capture_output=True, text=True, check=False
+    )
+
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_the_plugin_arrives_on_the_node_byte_for_byte(tmp_path: Path) -> None:
+    """Its own here-documents included."""
+    plugins = tmp_path / "cni"
+    plugins.mkdir()
+    script = prepare.LAYOUT.partition("mkfs.ext4")[0].replace("/usr/lib/cni", str(plugins))
+
+    subprocess.run(["/bin/sh", "-eu"], input=script, text=True, check=True)
+
+    plugin = plugins / "calico-veth"
+    assert plugin.read_bytes() == prepare.CNI_PLUGIN.read_bytes()
+    assert plugin.stat().st_mode & 0o777 == 0o755
+
+
+def test_a_start_from_prepared_disks_divides_and_activates_but_makes_nothing_anew(
+    tmp_path: Path,
+) -> None:
+    node = FakeNode(tmp_path)
+
+    prepare.activate(node, topology())
+
+    (script,) = node.ran
+    assert script.startswith("dmsetup create lab-images ")
+    assert script.endswith("systemctl restart containerd\n")
+    assert "mkfs" not in script
+    assert "images import" not in script
+
+
+def test_sandboxes_are_started_from_what_the_node_carries(tmp_path: Path) -> None:
+    node = FakeNode(tmp_path)
+
+    setting = prepare.setting(topology(), images(), node)
+
+    assert setting.node is node
+    assert (setting.image, setting.layer) == ("lab.local/workload:1", "sha256:1a2b")
+    assert setting.guest_kernel == "/usr/share/kata-lab/vmlinux"
+    assert setting.guest_initramfs == "/usr/share/kata-lab/initramfs"
+
+
+class Preparing:
+    """Stands for the bring-up of a node that prepares its own disks."""
+
+    def __init__(self, state: Path) -> None:
+        self.state = state
+        self.scripts: list[str] = []
+        self.said: list[str] = []
+        self.fails: ProvisionError | None = None
+
+    def prepare(
+        self,
+        _topology: Topology,
+        _images: Images,
+        _accelerator: Accelerator,
+        folder: Path,
+        *,
+        console: Path,
+        scripts: str,
+    ) -> None:
+        assert console == NOWHERE
+        assert list(folder.iterdir()) == []
+        (folder / "root.qcow2").touch()
+        if self.fails is not None:
+            raise self.fails
+        (folder / "data.qcow2").touch()
+        self.scripts.append(scripts)
+
+    def disks(self, *, pool_gib: int = 8, digest: str = "d1") -> Disks:
+        return prepare.prepared(
+            topology(pool_gib=pool_gib),
+            images(digest),
+            Accelerator.TCG,
+            console=NOWHERE,
+            say=self.said.append,
+        )
+
+    @property
+    def folders(self) -> list[Path]:
+        return sorted((self.state / "prepared").iterdir())
+
+
+@pytest.fixture
+def preparing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Preparing:
+    preparing = Preparing(tmp_path)
+    monkeypatch.setattr(prepare, "state_dir", lambda: tmp_path)
+    monkeypatch.setattr(prepare, "_prepare", preparing.prepare)
+    return preparing
+
+
+def test_disks_are_prepared_once(preparing: Preparing) -> None:
+    disks = preparing.disks()
+
+    assert disks.root.exists()
+    assert disks.data.exists()
+    assert preparing.disks() == disks
+    assert len(preparing.scripts) == len(preparing.said) == 1
+    script = preparing.scripts[0]
+    steps = ("dmsetup create lab-images", "mkfs.ext4", "dmsetup create lab-pool", "images import")
+    assert [script.index(step) for step in steps] == sorted(script.index(step) for step in steps)
+
+
+OTHERS: dict[str, Callable[[Preparing], Disks]] = {
+    "image": lambda preparing: preparing.disks(digest="d9"),
+    "pool": lambda preparing: preparing.disks(pool_gib=16),
+}
+
+
+@pytest.mark.parametrize("other", OTHERS)
+def test_another_kind_of_node_has_disks_of_its_own(other: str, preparing: Preparing) -> None:
+    disks = preparing.disks()
+
+    assert OTHERS[other](preparing) != disks
+    assert disks.root.exists()
+    assert len(preparing.folders) == 2
+
+
+def test_a_change_of_the_plugin_is_another_kind_too(
+    preparing: Preparing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    disks = preparing.disks()
+    monkeypatch.setattr(prepare, "LAYOUT", prepare.LAYOUT.replace("proxy_arp", "proxy_nothing"))
+
+    assert preparing.disks() != disks
+
+
+def test_half_a_preparation_is_none_and_leaves_nothing(preparing: Preparing) -> None:
+    preparing.fails = ProvisionError("node-1 did not come up", remedy="look")
+    with pytest.raises(ProvisionError):
+        preparing.disks()
+    assert preparing.folders == []
+
+    preparing.fails = None
+    assert preparing.disks().data.exists()
+
+
+def test_what_a_crash_left_is_not_taken_for_finished(preparing: Preparing) -> None:
+    disks = preparing.disks()
+    left = disks.root.parent.with_suffix(".new")
+    disks.root.parent.rename(left)
+
+    assert preparing.disks().root.exists()
+    assert preparing.folders == [disks.root.parent]
+    assert len(preparing.scripts) == 2

@@ -1,0 +1,636 @@
+"""What becomes of scenarios: a run of pytest inside this one, on a bench that only plays."""
+
+from __future__ import annotations
+
+import sys
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any, TypeVar, cast
+
+import msgspec
+import pytest
+
+import lab
+from lab import pytest_plugin
+from lab.bench import NotMeasuredError
+from lab.errors import CommandError, HostError, ProvisionError, SandboxError
+from lab.outcome import Outcome
+from lab.plan import Boot, Plan, make
+from lab.profile import SMOKE, STANDARD, Profile
+from lab.pytest_plugin import Handover, Session
+from lab.records import OutcomeRecord, RunHeader
+from lab.sample import Sample
+from lab.stopwatch import Stopwatch
+from lab.store import Store
+from tests.fake_run import CREATED
+from tests.runtime.fake_node import completed
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+    from pathlib import Path
+
+    from lab.launch import Decided
+
+pytest_plugins = "pytester"
+
+Record = TypeVar("Record", OutcomeRecord, Sample)
+
+ORDER = ["none+devmapper+reference", "macvtap+9p+reference", "tcfilter+9p+reference"]
+"""Of the plan; that of the matrix is the other way round."""
+FIRST = ORDER[0]
+PLAN = Plan(
+    profile="smoke",
+    rounds=1,
+    seed=5,
+    cell_names=tuple(reversed(ORDER)),
+    order=tuple(
+        Boot(id=name, cell_name=name, round=1, position=position)
+        for position, name in enumerate(ORDER, start=1)
+    ),
+)
+WORKS = "def test_works(sandbox): pass\n"
+
+
+@dataclass
+class FakeBench:
+    """Opens what it is asked to, or fails as the test has laid down."""
+
+    store: Store
+    calls: list[str] = field(default_factory=list)
+    fails: dict[str, Exception] = field(default_factory=dict)
+    """By call, e.g. ``open tcfilter+9p+reference`` or ``close``."""
+    is_open: str | None = None
+    setting: Any = field(default_factory=lambda: SimpleNamespace(node="the node"))
+
+    def _called(self, what: str) -> None:
+        self.calls.append(what)
+        if what in self.fails:
+            raise self.fails[what]
+
+    def open(self, boot: Boot) -> SimpleNamespace:
+        assert self.is_open is None
+        self.is_open = boot.id
+        self._called(f"open {boot.id}")
+        return SimpleNamespace(cell=boot.cell, id=boot.id)
+
+    def restart(self) -> None:
+        self._called(f"restart {self.is_open}")
+
+    def close(self) -> None:
+        if self.is_open is not None:
+            boot, self.is_open = self.is_open, None
+            self._called(f"close {boot}")
+
+    @property
+    def peer(self) -> str:
+        self._called("peer")
+        return "the peer"
+
+    def noise(self) -> str:
+        return "noise"
+
+    def noise_since(self, before: str) -> dict[str, float | None]:
+        assert before == "noise"
+        return {"host_stolen": 0.0, "node_stolen": None}
+
+
+@dataclass
+class FakeScreen:
+    """Remembers what it was told."""
+
+    told: list[str] = field(default_factory=list)
+
+    def say(self, text: str) -> None:
+        self.told.append(text)
+
+    def begin(self, boot: Boot) -> None:
+        self.told.append(f"begin {boot.id}")
+
+    def phase(self, text: str) -> None:
+        self.told.append(text)
+
+    def end(self, boot: Boot, counts: Mapping[Outcome, int]) -> None:
+        summary = ", ".join(f"{count} {outcome}" for outcome, count in counts.items())
+        self.told.append(f"end {boot.id}: {summary}")
+
+
+@dataclass
+class Finished:
+    """A run that is over."""
+
+    status: int
+    records: list[OutcomeRecord]
+    samples: list[Sample]
+    bench: FakeBench
+    screen: FakeScreen
+    store: Store
+    timeline: Any
+
+    @property
+    def outcomes(self) -> list[tuple[str, Outcome]]:
+        """The boot and outcome of each scenario, in order."""
+        return [(record.boot, record.outcome) for record in self.records]
+
+    def of(self, boot: str) -> list[OutcomeRecord]:
+        return [record for record in self.records if record.boot == boot]
+
+
+class Runner:
+    """Runs scenarios on a fake bench."""
+
+    def __init__(self, pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
+        self._pytester = pytester
+        self.plan: Plan = PLAN
+        self.profile: Profile = STANDARD
+        header = RunHeader(created=CREATED, command_line=("lab",), topology="embedded", plan=PLAN)
+        self.store = Store.create(pytester.path / "results", header)
+        self.bench = FakeBench(self.store)
+        self.bring_up_fails: Exception | None = None
+        fake = SimpleNamespace(running=self._running, finish=self._finish)
+        monkeypatch.setitem(sys.modules, "lab.launch", cast("Any", fake))
+        monkeypatch.setattr(lab, "launch", fake, raising=False)
+
+    @contextmanager
+    def _running(
+        self, _decided: Decided, store: Store, *, say: Callable[[str], None], stopwatch: Stopwatch
+    ) -> Iterator[FakeBench]:
+        assert store is self.store
+        assert stopwatch.timeline.measuring_s == 0
+        say("starting node-1")
+        if self.bring_up_fails is not None:
+            raise self.bring_up_fails
+        self.bench.calls.append("up")
+        try:
+            yield self.bench
+        finally:
+            self.bench.close()
+            self.bench.calls.append("down")
+
+    def _finish(self, _store: Store, _stopwatch: Stopwatch, *, is_complete: bool) -> None:
+        self.bench.calls.append(f"finish {is_complete}")
+
+    def run(self, scenario: str, *arguments: str, **files: str) -> Finished:
+        """Run the text of one scenario file, and of others by name, as `lab matrix` would."""
+        for name, text in {"test_a": scenario, **files}.items():
+            path = self._pytester.path / "scenarios" / f"{name}.py"
+            path.parent.mkdir(exist_ok=True)
+            path.write_text(f"import pytest\n{text}", encoding="utf-8")
+        screen = FakeScreen()
+        session = Session(
+            decided=cast("Decided", SimpleNamespace(plan=self.plan, profile=self.profile)),
+            store=self.store,
+            stopwatch=Stopwatch(),
+            screen=screen,
+        )
+        status = self._pytester.inline_run(
+            "scenarios",
+            "-p",
+            "no:cacheprovider",
+            *arguments,
+            plugins=[pytest_plugin, Handover(session)],
+        ).ret
+        assert status is not None
+        return Finished(
+            status=int(status),
+            records=_read(self.store, "outcomes.jsonl", OutcomeRecord),
+            samples=_read(self.store, "samples.jsonl", Sample),
+            bench=self.bench,
+            screen=screen,
+            store=self.store,
+            timeline=session.stopwatch.timeline,
+        )
+
+
+def _read(store: Store, name: str, kind: type[Record]) -> list[Record]:
+    path = store.path / name
+    lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
+    return [msgspec.json.decode(line, type=kind) for line in lines]
+
+
+@pytest.fixture
+def runner(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Runner:
+    return Runner(pytester, monkeypatch)
+
+
+def test_every_scenario_runs_once_for_each_boot_in_the_order_of_the_plan(runner: Runner) -> None:
+    two = "def test_one(sandbox): pass\ndef test_two(sandbox): pass\n"
+
+    run = runner.run(two, test_b=WORKS)
+
+    assert run.status == 0
+    assert [record.boot for record in run.records] == [boot for boot in ORDER for _ in range(3)]
+    assert [record.scenario for record in run.of(FIRST)] == [
+        "test_a.py::test_one",
+        "test_a.py::test_two",
+        "test_b.py::test_works",
+    ]
+    assert {outcome for _, outcome in run.outcomes} == {Outcome.PASS}
+
+
+def test_each_boot_is_opened_once_and_closed_before_the_next(runner: Runner) -> None:
+    run = runner.run(WORKS, test_b=WORKS)
+
+    calls = [call for boot in ORDER for call in (f"open {boot}", f"close {boot}")]
+    assert run.bench.calls == ["up", *calls, "down"]
+
+
+def test_the_cells_name_is_the_scenarios_id(runner: Runner) -> None:
+    run = runner.run(
+        "def test_id(sandbox, request): assert request.node.callspec.id == sandbox.id\n"
+    )
+
+    assert run.outcomes == [(boot, Outcome.PASS) for boot in ORDER]
+
+
+def test_rounds_are_boots_of_their_own(runner: Runner) -> None:
+    runner.plan = make(PLAN.cells[:2], profile="standard", rounds=2, seed=1)
+
+    run = runner.run(WORKS)
+
+    assert [(record.boot, record.round) for record in run.records] == [
+        (boot.id, boot.round) for boot in runner.plan.order
+    ]
+    assert sorted(record.round for record in run.records) == [1, 1, 2, 2]
+
+
+def test_what_ends_the_sandbox_comes_last_of_its_boot(runner: Runner) -> None:
+    ends = "def test_ends(sandbox, restart): restart()\n"
+
+    run = runner.run(ends + WORKS, test_b=WORKS)
+
+    assert [record.scenario.partition("::")[2] for record in run.of(FIRST)] == [
+        "test_works",
+        "test_works",
+        "test_ends",
+    ]
+    assert run.bench.calls[:4] == ["up", f"open {FIRST}", f"restart {FIRST}", f"close {FIRST}"]
+
+
+def test_smoke_restarts_only_the_first_of_each_storage_and_says_so(runner: Runner) -> None:
+    runner.profile = SMOKE
+
+    run = runner.run("def test_ends(sandbox, restart): restart()\n")
+
+    ninep = [boot for boot in ORDER if "+9p+" in boot]
+    assert [call for call in run.bench.calls if call.startswith("restart")] == [
+        f"restart {boot}" for boot in ORDER if boot in {FIRST, ninep[0]}
+    ]
+    (left_out,) = run.of(ninep[1])
+    assert left_out.outcome is Outcome.NOT_RUN
+    assert left_out.reason.endswith(f"here that is {ninep[0]}")
+    assert run.status == 0
+
+
+def test_k_selects_by_cell(runner: Runner) -> None:
+    run = runner.run(WORKS, "-k", "macvtap")
+
+    assert run.outcomes == [("macvtap+9p+reference", Outcome.PASS)]
+    assert run.bench.calls[1:3] == ["open macvtap+9p+reference", "close macvtap+9p+reference"]
+
+
+def test_nothing_is_brought_up_for_what_takes_no_sandbox(runner: Runner) -> None:
+    run = runner.run("def test_pure(): pass\n")
+
+    assert (run.status, run.bench.calls, run.records) == (0, [], [])
+
+
+def test_somebody_elses_fixture_of_the_same_name_starts_nothing(runner: Runner) -> None:
+    run = runner.run("@pytest.fixture\ndef sandbox(): return 1\n" + WORKS)
+
+    assert (run.status, run.bench.calls, run.records) == (0, [], [])
+
+
+IMPORTS = """\
+from lab.command import Completed
+from lab.errors import *
+from lab.bench import NotMeasuredError
+from lab.outcome import Outcome
+FAILED = Completed(("ping",), 1, "", "the guest's last words", 0.1)
+"""
+FAILURES = {
+    "assertion": ("assert 1 + 1 == 3", Outcome.FAIL, "assert (1 + 1) == 3"),
+    "pytest's own failure": ("pytest.fail('no way')", Outcome.FAIL, "no way"),
+    "missing exception": ("pytest.raises(KeyError, int)", Outcome.FAIL, "DID NOT RAISE"),
+    "command": (
+        "raise CommandError('ping exited with status 1', completed=FAILED)",
+        Outcome.FAIL,
+        "ping exited with status 1\nits last words:\n  the guest's last words",
+    ),
+    "sandbox": (
+        "raise SandboxError('QEMU ended', remedy='read')",
+        Outcome.FAIL,
+        "QEMU ended",
+    ),
+    "tool": (
+        "raise ToolOutputError('fio moved nothing', remedy='run it')",
+        Outcome.INVALID,
+        "fio moved nothing",
+    ),
+    "not measured": (
+        "raise NotMeasuredError(Outcome.INVALID, 'no macvtap')",
+        Outcome.INVALID,
+        "no macvtap",
+    ),
+    "lab": ("raise ProvisionError('node gone', remedy='again')", Outcome.INFRA, "node gone"),
+    "bug": ("{}['pid']", Outcome.INFRA, "KeyError: 'pid'"),
+    "skip": ("pytest.skip('another day')", Outcome.NOT_RUN, "another day"),
+}
+
+
+@pytest.mark.parametrize("case", FAILURES)
+def test_what_a_scenario_raises_is_one_of_the_labs_outcomes(case: str, runner: Runner) -> None:
+    line, outcome, reason = FAILURES[case]
+
+    run = runner.run(f"{IMPORTS}def test_it(sandbox): {line}\n", "-k", "none")
+
+    (record,) = run.records
+    assert record.outcome is outcome
+    assert record.reason.startswith(reason)
+    assert record.cell == FIRST
+    assert record.elapsed_s > 0
+    assert run.status == (0 if outcome is Outcome.NOT_RUN else 1)
+
+
+def test_a_failed_scenario_does_not_touch_the_next(runner: Runner) -> None:
+    run = runner.run("def test_fails(sandbox): assert False\n", test_b=WORKS)
+
+    assert [outcome for _, outcome in run.outcomes] == [Outcome.FAIL, Outcome.PASS] * 3
+
+
+def test_a_fault_of_the_bench_is_told_once_and_blocks_the_rest(runner: Runner) -> None:
+    runner.bring_up_fails = HostError("no room for the node", remedy="make room")
+
+    run = runner.run(WORKS, test_b=WORKS)
+
+    outcomes = [outcome for _, outcome in run.outcomes]
+    assert outcomes == [Outcome.INFRA] + [Outcome.BLOCKED] * 5
+    assert run.records[0].reason == "no room for the node"
+    assert run.records[1].reason == "by the bench: no room for the node"
+
+
+@pytest.mark.parametrize("kind", ["command", "sandbox"])
+def test_no_cell_has_failed_because_the_bench_did_not_come_up(kind: str, runner: Runner) -> None:
+    """Whatever the error's kind: in a scenario it would be the cell's failure."""
+    runner.bring_up_fails = {
+        "command": CommandError("mkfs.ext4 exited with status 1", completed=completed(status=1)),
+        "sandbox": SandboxError("no network", remedy="look"),
+    }[kind]
+
+    run = runner.run(WORKS)
+
+    assert [outcome for _, outcome in run.outcomes] == [
+        Outcome.INFRA,
+        Outcome.BLOCKED,
+        Outcome.BLOCKED,
+    ]
+
+
+def test_a_bug_in_the_bench_blocks_the_rest_too(runner: Runner) -> None:
+    runner.bring_up_fails = KeyError("node")
+
+    run = runner.run(WORKS)
+
+    assert run.records[0].reason == "KeyError: 'node'"
+    assert [outcome for _, outcome in run.outcomes][1:] == [Outcome.BLOCKED] * 2
+
+
+def test_a_peer_that_does_not_start_is_nobodys_failure(runner: Runner) -> None:
+    runner.bench.fails["peer"] = SandboxError("the plugin made no network", remedy="look")
+
+    run = runner.run("def test_to_peer(sandbox, peer): pass\n", test_b=WORKS)
+
+    assert [outcome for _, outcome in run.outcomes] == [
+        Outcome.INFRA,
+        Outcome.PASS,
+        Outcome.BLOCKED,
+        Outcome.PASS,
+        Outcome.BLOCKED,
+        Outcome.PASS,
+    ]
+
+
+def test_a_cell_that_is_unsupported_is_skipped_with_the_reason(runner: Runner) -> None:
+    runner.bench.fails[f"open {FIRST}"] = NotMeasuredError(Outcome.UNSUPPORTED, "no cache-size")
+
+    run = runner.run(WORKS, test_b=WORKS)
+
+    assert [(record.outcome, record.reason) for record in run.of(FIRST)] == [
+        (Outcome.UNSUPPORTED, "no cache-size")
+    ] * 2
+    assert [outcome for boot, outcome in run.outcomes if boot != FIRST] == [Outcome.PASS] * 4
+    assert run.status == 0
+
+
+def test_a_sandbox_that_is_blocked_blocks_its_own_scenarios_with_the_console(
+    runner: Runner,
+) -> None:
+    runner.bench.fails[f"open {FIRST}"] = NotMeasuredError(
+        Outcome.BLOCKED, "no answer", console_tail=("Kernel panic", "---[ end ]---")
+    )
+
+    run = runner.run(WORKS, test_b=WORKS)
+
+    assert run.status == 1
+    assert [(record.outcome, record.console_tail) for record in run.of(FIRST)] == [
+        (Outcome.BLOCKED, ("Kernel panic", "---[ end ]---"))
+    ] * 2
+    assert run.bench.calls.count(f"open {FIRST}") == 1, "a sandbox is not tried again"
+    assert [outcome for boot, outcome in run.outcomes if boot != FIRST] == [Outcome.PASS] * 4
+
+
+def test_a_sandbox_that_does_not_end_well_is_its_last_scenarios_failure(runner: Runner) -> None:
+    runner.bench.fails[f"close {FIRST}"] = SandboxError("boot1 left namespace", remedy="look")
+
+    run = runner.run(WORKS, test_b=WORKS)
+
+    assert [(record.outcome, record.reason) for record in run.of(FIRST)] == [
+        (Outcome.PASS, ""),
+        (Outcome.FAIL, "boot1 left namespace"),
+    ]
+    assert [outcome for boot, outcome in run.outcomes if boot != FIRST] == [Outcome.PASS] * 4
+
+
+def test_what_a_scenario_failed_of_is_kept_when_the_end_goes_wrong_too(runner: Runner) -> None:
+    runner.bench.fails[f"close {FIRST}"] = ProvisionError("the node is gone", remedy="again")
+
+    run = runner.run("def test_fails(sandbox): assert 0, 'its own'\n", "-k", "none")
+
+    (record,) = run.records
+    assert (record.outcome, record.reason.splitlines()[0]) == (Outcome.FAIL, "its own")
+
+
+def test_a_fixture_that_fails_at_its_end_does_not_keep_the_sandbox_open(runner: Runner) -> None:
+    leaves = "@pytest.fixture\ndef thing():\n    yield\n    raise KeyError('undo')\n"
+
+    run = runner.run(leaves + "def test_thing(sandbox, thing): pass\n")
+
+    assert [outcome for _, outcome in run.outcomes] == [Outcome.INFRA] * 3
+    assert [call for call in run.bench.calls if call.startswith("close")] == [
+        f"close {boot}" for boot in ORDER
+    ]
+
+
+def test_an_interruption_keeps_what_was_recorded_and_takes_everything_down(
+    runner: Runner,
+) -> None:
+    stops = f"def test_stops(sandbox):\n    if sandbox.id != {FIRST!r}: raise KeyboardInterrupt\n"
+
+    with pytest.raises(KeyboardInterrupt):
+        runner.run(stops)
+
+    records = _read(runner.store, "outcomes.jsonl", OutcomeRecord)
+    assert [(record.boot, record.outcome) for record in records] == [(FIRST, Outcome.PASS)]
+    assert runner.bench.calls[-2:] == [f"close {ORDER[1]}", "down"]
+
+
+MEASURES = """\
+from lab.sample import Better, Metric
+from lab.units import Unit
+READ = Metric("read", Unit.BYTE_PER_SECOND, Better.HIGHER, "Read")
+WRITE = Metric("write", Unit.BYTE_PER_SECOND, Better.HIGHER, "Write")
+def test_disk(sandbox, measure):
+    with measure.watching():
+        pass
+    measure(READ, 5.0, raw='{"fio": 1}')
+    measure(WRITE, 3.0, raw='{"fio": 1}')
+    measure(READ, 7.0, raw="words")
+    measure(WRITE, 1.0)
+"""
+
+
+def test_a_sample_says_where_it_is_from_and_what_disturbed_it(runner: Runner) -> None:
+    run = runner.run(MEASURES, "-k", "none")
+
+    sample = run.samples[0]
+    assert (sample.metric.name, sample.value) == ("read", 5.0)
+    assert (sample.cell, sample.boot, sample.round, sample.position) == (FIRST, FIRST, 1, 1)
+    assert sample.scenario == "test_a.py::test_disk"
+    assert sample.elapsed_s > 0
+    assert sample.noise == {"host_stolen": 0.0, "node_stolen": None}
+    assert sample.started.endswith("+00:00")
+
+
+def test_a_tools_report_is_kept_once_for_all_that_was_read_from_it(runner: Runner) -> None:
+    run = runner.run(MEASURES, "-k", "none")
+
+    assert [sample.raw for sample in run.samples] == [
+        f"raw/{FIRST}/read.json",
+        f"raw/{FIRST}/read.json",
+        f"raw/{FIRST}/read.txt",
+        None,
+    ]
+    assert (run.store.path / "raw" / FIRST / "read.json").read_text() == '{"fio": 1}'
+
+
+def test_the_screen_is_told_boot_by_boot(runner: Runner) -> None:
+    run = runner.run("def test_tcp_in(sandbox): pass\ndef test_loss(sandbox): assert 0\n")
+
+    assert run.screen.told[:5] == [
+        f"begin {FIRST}",
+        "tcp in",
+        "starting node-1",
+        "loss",
+        f"end {FIRST}: 1 PASS, 1 FAIL",
+    ]
+    assert [line for line in run.screen.told if line.startswith("begin")] == [
+        f"begin {boot}" for boot in ORDER
+    ]
+
+
+def test_a_scenarios_own_work_counts_as_measuring_and_its_boot_does_not(runner: Runner) -> None:
+    run = runner.run("import time\ndef test_slow(sandbox): time.sleep(0.02)\n", "-k", "none")
+
+    assert 0.02 <= run.timeline.measuring_s < run.timeline.total_s
+
+
+def test_fixtures_hand_out_the_peer_the_node_and_the_profile(runner: Runner) -> None:
+    run = runner.run(
+        "def test_all(sandbox, peer, node, profile):\n"
+        "    assert (peer, node, profile.name) == ('the peer', 'the node', 'standard')\n"
+    )
+
+    assert {outcome for _, outcome in run.outcomes} == {Outcome.PASS}
+
+
+def test_help_shows_the_labs_options_in_a_group_of_their_own(
+    pytester: pytest.Pytester, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytester.inline_run("--help", plugins=[pytest_plugin])
+
+    text = capsys.readouterr().out
+    group = text.partition("the lab (scenarios/):\n")[2].partition("\n\n")[0]
+    flags = [word for word in group.split() if word.startswith("--")]
+    assert [flag.partition("=")[0] for flag in flags] == [
+        "--topology",
+        "--cells",
+        "--profile",
+        "--rounds",
+        "--seed",
+        "--keep",
+        "--accel",
+        "--output",
+    ]
+
+
+def test_a_wrong_option_is_a_usage_error_before_anything_is_collected(
+    pytester: pytest.Pytester, capsys: pytest.CaptureFixture[str]
+) -> None:
+    done = pytester.inline_run("--profile=smoky", plugins=[pytest_plugin])
+
+    assert done.ret == pytest.ExitCode.USAGE_ERROR
+    assert capsys.readouterr().err == (
+        "ERROR: --profile: unknown value 'smoky'\n"
+        "  remedy: did you mean 'smoke'? known: smoke, standard, publish\n\n"
+    )
+
+
+def test_what_cannot_be_decided_is_told_without_a_traceback_and_nothing_runs(
+    runner: Runner,
+    pytester: pytest.Pytester,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def decide(*_: object, **__: object) -> None:
+        raise HostError("no room for the node", remedy="make room")
+
+    monkeypatch.setattr(sys.modules["lab.launch"], "decide", decide, raising=False)
+    pytester.makepyfile(WORKS)
+
+    done = pytester.inline_run(plugins=[pytest_plugin])
+
+    assert done.ret == pytest.ExitCode.INTERRUPTED
+    shown = capsys.readouterr().out
+    assert "no room for the node\n  remedy: make room\n" in shown
+    assert "Traceback" not in shown
+    assert "pytest_plugin.py" not in shown
+    assert runner.bench.calls == []
+
+
+def test_plain_pytest_decides_by_itself_and_writes_the_report(
+    runner: Runner, pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    decided = SimpleNamespace(plan=runner.plan, profile=runner.profile)
+    launch = sys.modules["lab.launch"]
+    wishes = []
+
+    def decide(wish: object, *, say: object, stopwatch: object) -> SimpleNamespace:
+        assert say
+        assert stopwatch
+        wishes.append(wish)
+        return decided
+
+    monkeypatch.setattr(launch, "decide", decide, raising=False)
+    monkeypatch.setattr(launch, "open_store", lambda _: runner.store, raising=False)
+    written: list[Path] = []
+    monkeypatch.setattr("lab.report.write", written.append)
+    pytester.makepyfile(WORKS)
+
+    done = pytester.inline_run("--cells=*+9p+*", plugins=[pytest_plugin])
+
+    assert done.ret == 0
+    assert len(wishes) == 1
+    assert getattr(wishes[0], "cells", None) == "*+9p+*"
+    assert runner.bench.calls[0] == "up"
+    assert runner.bench.calls[-2:] == ["down", "finish True"]
+    assert written == [runner.store.path]

@@ -1,0 +1,233 @@
+"""What a run shows, on consoles that are only text."""
+
+from __future__ import annotations
+
+from io import StringIO
+from typing import TYPE_CHECKING
+
+import pytest
+from rich.console import Console
+
+from lab import screen
+from lab.matrix import DEFAULT_CELLS
+from lab.outcome import Outcome
+from lab.plan import make
+from lab.screen import LiveScreen, PlainScreen, live, plain, styled, summary
+from tests.fakes import Clock
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+PLAN = make(DEFAULT_CELLS[:3], profile="smoke", rounds=1, seed=7)
+FIRST, SECOND, _ = PLAN.order
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    clock = Clock()
+    monkeypatch.setattr(screen, "time", clock)
+    return clock
+
+
+@pytest.fixture
+def said() -> StringIO:
+    return StringIO()
+
+
+@pytest.fixture
+def console(said: StringIO) -> Console:
+    return Console(file=said, width=120, highlight=False)
+
+
+class Turns:
+    """Stands for the event that ends the heartbeat: it lets a number of seconds go by first."""
+
+    def __init__(self, clock: Clock, seconds: int) -> None:
+        self._clock = clock
+        self._left = seconds
+
+    def wait(self, seconds: float) -> bool:
+        self._clock.now += seconds
+        self._left -= 1
+        return self._left < 0
+
+
+def test_each_event_is_a_line_with_its_time(clock: Clock, console: Console, said: StringIO) -> None:
+    plain_screen = PlainScreen(console, total=3)
+
+    clock.now += 754
+    plain_screen.say("starting node-1")
+    clock.now += 6
+    plain_screen.begin(FIRST)
+    plain_screen.end(FIRST, {Outcome.PASS: 12, Outcome.FAIL: 1})
+
+    assert said.getvalue().splitlines() == [
+        "[12 min 34 s] starting node-1",
+        f"[12 min 40 s] 1/3 {FIRST.id}",
+        f"[12 min 40 s] 1/3 {FIRST.id}: 12 PASS, 1 FAIL",
+    ]
+
+
+def test_what_looks_like_markup_is_text(clock: Clock, console: Console, said: StringIO) -> None:
+    assert clock.now
+    PlainScreen(console, total=3).say("[red]: see [/dev/kvm]")
+
+    assert said.getvalue().endswith("] [red]: see [/dev/kvm]\n")
+
+
+def test_a_long_line_is_one_line(clock: Clock, said: StringIO) -> None:
+    assert clock.now
+    PlainScreen(Console(file=said, width=20), total=3).say("x" * 200)
+
+    assert len(said.getvalue().splitlines()) == 1
+
+
+def test_a_silent_run_says_what_it_is_at(clock: Clock, console: Console, said: StringIO) -> None:
+    plain_screen = PlainScreen(console, total=3)
+    plain_screen.begin(FIRST)
+    plain_screen.phase("tcp out")
+    plain_screen._stopped = Turns(clock, 61)  # type: ignore[assignment] # quicker than an event
+
+    plain_screen.beat()
+
+    assert said.getvalue().splitlines()[1:] == [
+        "[       20 s] still at it: tcp out",
+        "[       40 s] still at it: tcp out",
+        "[ 1 min 00 s] still at it: tcp out",
+    ]
+
+
+def test_a_run_that_talks_has_no_heartbeat(clock: Clock, console: Console, said: StringIO) -> None:
+    plain_screen = PlainScreen(console, total=3)
+    for _ in range(4):
+        plain_screen.say("at work")
+        plain_screen._stopped = Turns(clock, 19)  # type: ignore[assignment] # quicker
+        plain_screen.beat()
+
+    assert "still at it" not in said.getvalue()
+
+
+def test_a_heartbeat_comes_at_least_every_thirty_seconds() -> None:
+    assert screen.HEARTBEAT_S + 1 <= 30
+
+
+def test_the_heartbeat_ends_with_its_block(console: Console) -> None:
+    with plain(console, total=3) as plain_screen:
+        assert not plain_screen._stopped.is_set()
+
+    assert plain_screen._stopped.is_set()
+
+
+def test_the_heartbeat_ends_with_an_exception(console: Console) -> None:
+    seen: list[PlainScreen] = []
+
+    def fail() -> None:
+        with plain(console, total=3) as plain_screen:
+            seen.append(plain_screen)
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        fail()
+
+    assert seen[0]._stopped.is_set()
+
+
+def rows(live_screen: LiveScreen) -> list[list[str]]:
+    """The table as it stands, by row, its caption last; what is wide apart is apart."""
+    said = StringIO()
+    Console(file=said, width=160).print(live_screen._draw())
+    return [line.strip().split("  ") for line in said.getvalue().splitlines()]
+
+
+def cells(live_screen: LiveScreen, boot_id: str) -> list[str]:
+    (row,) = (row for row in rows(live_screen) if row[0] == boot_id)
+    return [text.strip() for text in row if text.strip()][1:]
+
+
+@pytest.fixture
+def table(clock: Clock, console: Console) -> LiveScreen:
+    assert clock.now
+    return LiveScreen(console, PLAN.order, {FIRST.cell_name: 42.0})
+
+
+def test_every_boot_of_the_plan_has_a_row_in_its_order(table: LiveScreen) -> None:
+    shown = [row[0] for row in rows(table)]
+
+    assert shown[1:4] == [boot.id for boot in PLAN.order]
+
+
+def test_a_row_shows_what_its_boot_does_and_how_long(table: LiveScreen, clock: Clock) -> None:
+    assert cells(table, FIRST.id) == ["42 s"]
+
+    table.begin(FIRST)
+    assert cells(table, FIRST.id) == ["starting", "0 s", "42 s"]
+
+    clock.now += 5
+    table.phase("tcp out")
+    assert cells(table, FIRST.id) == ["tcp out", "5 s", "42 s"]
+
+    clock.now += 60
+    table.end(FIRST, {Outcome.PASS: 12, Outcome.UNSUPPORTED: 2})
+    clock.now += 100
+    assert cells(table, FIRST.id) == ["12 PASS, 2 UNSUPPORTED", "1 min 05 s", "42 s"]
+
+
+def test_a_boot_that_nobody_has_seen_before_has_no_expectation(table: LiveScreen) -> None:
+    table.begin(SECOND)
+
+    assert cells(table, SECOND.id) == ["starting", "0 s"]
+
+
+def test_a_phase_between_two_boots_is_nobodys(table: LiveScreen) -> None:
+    table.begin(FIRST)
+    table.end(FIRST, {Outcome.PASS: 1})
+    table.phase("taking down")
+
+    assert cells(table, FIRST.id)[0] == "1 PASS"
+
+
+@pytest.mark.parametrize("text", ["node-1 is up", "[red]: see [/dev/kvm]"])
+def test_what_is_said_stands_below_the_table(table: LiveScreen, clock: Clock, text: str) -> None:
+    clock.now += 61
+    table.say(text)
+
+    assert rows(table)[-1] == ["1 min 01 s", text]
+
+
+def test_a_phase_may_look_like_markup(table: LiveScreen) -> None:
+    table.begin(FIRST)
+    table.phase("[/red]")
+
+    assert cells(table, FIRST.id)[0] == "[/red]"
+
+
+def test_a_live_table_is_left_as_it_was_last(said: StringIO) -> None:
+    terminal = Console(file=said, width=120, force_terminal=True)
+
+    with live(terminal, PLAN.order, {}) as table:
+        table.begin(FIRST)
+        table.end(FIRST, {Outcome.PASS: 3})
+
+    assert "3 PASS" in said.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("counts", "expected"),
+    [
+        ({}, ""),
+        ({Outcome.PASS: 3}, "3 PASS"),
+        ({Outcome.INFRA: 1, Outcome.PASS: 2, Outcome.FAIL: 0}, "2 PASS, 1 INFRA"),
+        ({Outcome.NOT_RUN: 4, Outcome.BLOCKED: 1}, "1 BLOCKED, 4 NOT-RUN"),
+    ],
+)
+def test_outcomes_are_counted_in_a_fixed_order(
+    counts: Mapping[Outcome, int], expected: str
+) -> None:
+    assert summary(counts) == expected
+    assert styled(counts).plain == expected
+
+
+def test_every_bad_outcome_is_red_and_no_other() -> None:
+    red = {o for o in Outcome if "red" in {str(s.style) for s in styled({o: 1}).spans}}
+
+    assert red == {outcome for outcome in Outcome if outcome.is_bad}

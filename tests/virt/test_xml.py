@@ -1,0 +1,120 @@
+"""Domain XML against files that a person has read, and asked as a document."""
+
+from __future__ import annotations
+
+import re
+import xml.etree.ElementTree as ET
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from lab.virt.xml import (
+    LAB_NAMESPACE,
+    QEMU_NAMESPACE,
+    Accelerator,
+    DomainSpec,
+    domain_xml,
+)
+
+GOLDEN = Path(__file__).parents[1] / "data" / "domain"
+SPEC = DomainSpec(
+    name="lab-embedded-c0ffee",
+    owner="lab-embedded-c0ffee",
+    accelerator=Accelerator.KVM,
+    cpus=2,
+    memory_mib=4096,
+    kernel=Path("/images/node-1f/vmlinuz"),
+    initramfs=Path("/images/node-1f/initramfs"),
+    root_disk=Path("/labs/lab-embedded-c0ffee/root.qcow2"),
+    data_disk=Path("/labs/lab-embedded-c0ffee/data.qcow2"),
+    console=Path("/results/r1/consoles/node-1.log"),
+    ssh_port=40022,
+    credentials=(
+        "io.systemd.credential.binary:system.hostname=bm9kZS0x",
+        "io.systemd.credential.binary:ssh.authorized_keys.root=c3NoLWVkMjU1MTkgQUFBQQo=",
+    ),
+)
+
+
+def parsed(spec: DomainSpec) -> ET.Element:
+    return ET.fromstring(domain_xml(spec))  # noqa: S314 - our own text
+
+
+def attributes(spec: DomainSpec, path: str) -> list[dict[str, str]]:
+    return [element.attrib for element in parsed(spec).iterfind(path)]
+
+
+def qemu_arguments(spec: DomainSpec) -> list[str]:
+    path = f"{{{QEMU_NAMESPACE}}}commandline/{{{QEMU_NAMESPACE}}}arg"
+    return [each["value"] for each in attributes(spec, path)]
+
+
+@pytest.mark.parametrize("accelerator", list(Accelerator))
+def test_a_node_is_described_as_before(accelerator: Accelerator) -> None:
+    text = domain_xml(replace(SPEC, accelerator=accelerator))
+
+    assert f"{text}\n" == (GOLDEN / f"{accelerator}.xml").read_text()
+
+
+def test_hardware_runs_the_node_with_the_hosts_own_processor() -> None:
+    assert parsed(SPEC).get("type") == "kvm"
+    assert attributes(SPEC, "cpu") == [{"mode": "host-passthrough"}]
+
+
+def test_emulation_has_nested_virtualisation_and_room_for_its_code() -> None:
+    spec = replace(SPEC, accelerator=Accelerator.TCG)
+
+    assert parsed(spec).get("type") == "qemu"
+    assert {"policy": "require", "name": "svm"} in attributes(spec, "cpu/feature")
+    assert parsed(spec).findtext("features/tcg/tb-cache") == "1024"
+
+
+def test_ssh_is_reached_on_this_machine_only_and_nothing_is_reached_from_the_node() -> None:
+    (netdev,) = (value for value in qemu_arguments(SPEC) if value.startswith("user,"))
+
+    assert "restrict=on" in netdev.split(",")
+    assert "hostfwd=tcp:127.0.0.1:40022-:22" in netdev.split(",")
+    assert parsed(SPEC).find("devices/interface") is None
+
+
+def test_the_data_disk_has_no_cache_of_the_host_in_between() -> None:
+    disks = {
+        disk.find("target").get("dev"): disk  # type: ignore[union-attr] # the golden file has it
+        for disk in parsed(SPEC).iterfind("devices/disk")
+    }
+
+    assert disks["vda"].find("source").attrib == {"file": str(SPEC.root_disk)}  # type: ignore[union-attr]
+    assert disks["vdb"].find("source").attrib == {"file": str(SPEC.data_disk)}  # type: ignore[union-attr]
+    assert disks["vdb"].find("driver").get("cache") == "none"  # type: ignore[union-attr]
+
+
+def test_the_console_is_appended_to() -> None:
+    assert attributes(SPEC, "devices/serial/source") == [
+        {"path": "/results/r1/consoles/node-1.log", "append": "on"}
+    ]
+
+
+def test_the_object_itself_says_whose_it_is() -> None:
+    spec = replace(SPEC, owner="lab-other-1")
+
+    assert parsed(spec).findtext(f"metadata/{{{LAB_NAMESPACE}}}owner") == "lab-other-1"
+
+
+def test_credentials_are_handed_over_in_order() -> None:
+    entries = parsed(SPEC).iterfind("sysinfo/oemStrings/entry")
+
+    assert tuple(entry.text for entry in entries) == SPEC.credentials
+
+
+@pytest.mark.parametrize("name", ["a&b", "<x>", 'say "hi"', "it's"])
+def test_no_character_breaks_the_document(name: str) -> None:
+    spec = replace(SPEC, console=Path(f"/results/{name}/log"), owner=name)
+
+    assert attributes(spec, "devices/serial/source")[0]["path"] == f"/results/{name}/log"
+    assert parsed(spec).findtext(f"metadata/{{{LAB_NAMESPACE}}}owner") == name
+
+
+def test_one_node_is_always_described_alike() -> None:
+    assert domain_xml(SPEC) == domain_xml(replace(SPEC))
+    assert not re.search(r"uuid|date|time>", domain_xml(SPEC))
