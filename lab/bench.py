@@ -72,7 +72,10 @@ class Bench:
         """
         support = self.support(boot.cell)
         if not support.is_supported:
-            raise NotMeasuredError(Outcome.UNSUPPORTED, support.reason)
+            raise NotMeasuredError(
+                Outcome.UNSUPPORTED,
+                f"{support.reason}. Asked: {support.asked}. Answered: {support.answered}",
+            )
         sandbox = self._make(boot.cell, name=f"boot{boot.position}", number=boot.position)
         self._open = (boot, sandbox)
         try:

@@ -35,18 +35,22 @@ def run_matrix(wishes: Wishes, console: Console) -> int:
     expected_s = _expected_s(wishes)
     store = launch.open_store(decided)
     console.print(f"{len(decided.plan.order)} boots, seed {decided.plan.seed}, into {store.path}")
-    with ExitStack() as stack:
-        screen = stack.enter_context(_screen(console, decided, expected_s))
-        session = Session(decided=decided, store=store, stopwatch=stopwatch, screen=screen)
-        stack.enter_context(session.stack)
-        status = pytest.main(_arguments(), plugins=[Handover(session)])
-    is_complete = status in {pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED}
-    run = launch.finish(store, stopwatch, is_complete=is_complete)
-    report.write(store.path)
-    _conclude(run, console)
+    status: int = pytest.ExitCode.INTERRUPTED
+    try:
+        with ExitStack() as stack:
+            screen = stack.enter_context(_screen(console, decided, expected_s))
+            session = Session(decided=decided, store=store, stopwatch=stopwatch, screen=screen)
+            stack.enter_context(session.stack)
+            status = pytest.main(_arguments(), plugins=[Handover(session)])
+    finally:
+        # Whatever ended it: what was measured is kept, and can be looked at.
+        is_complete = status in {pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED}
+        run = launch.finish(store, stopwatch, is_complete=is_complete)
+        report.write(store.path)
+        _conclude(run, console)
     if status == pytest.ExitCode.INTERRUPTED:
         raise KeyboardInterrupt
-    return exit_status(run)
+    return exit_status(run) if is_complete else int(status)
 
 
 def bring_up_alone(wishes: Wishes, *, say: Callable[[str], None]) -> LabRecord:
@@ -79,6 +83,8 @@ def _arguments() -> list[str]:
         *("-p", "no:cacheprovider"),
         # The screen is ours: pytest would keep what is shown on it for itself.
         "--capture=no",
+        # Ctrl-C may catch a program that is just being started; that is no failure to report.
+        *("-p", "no:unraisableexception"),
         # The lab is at work already, and with it what pytest would like to rewrite on import.
         *("-W", "ignore:Module already imported:pytest.PytestAssertRewriteWarning"),
     ]

@@ -308,6 +308,7 @@ def pytest_runtest_makereport(
     return report
 
 
+@pytest.hookimpl(trylast=True)  # after the fixtures, some of which want the node to end
 def pytest_sessionfinish(session: pytest.Session) -> None:
     """Take everything down, also after Ctrl-C; without a screen of ours, write the report."""
     ours = session.config.stash.get(SESSION, None)

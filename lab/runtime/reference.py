@@ -252,7 +252,7 @@ class ReferenceSandbox:
         left = self.node.run(
             ["sh", "-s"],
             timeout_s=STOP_TIMEOUT_S,
-            stdin="\n".join(lines) + "\n" + _leftovers(self.pod),
+            stdin="\n".join(lines) + "\n" + _leftovers(self.pod, self._model.OUTSIDE),
         )
         if problem := left.stdout.rpartition("left: ")[2].strip():
             detail = left.stderr.strip()
@@ -299,10 +299,12 @@ def _end_process(pid_file: str) -> str:
     )
 
 
-def _leftovers(pod: Pod) -> str:
-    """The shell lines that print what is still there of a sandbox."""
-    return (
-        "printf 'left: '\n"
-        f"[ ! -e {pod.folder} ] || printf 'folder '\n"
-        f"[ ! -e /run/netns/{pod.namespace} ] || printf 'namespace '\n"
-    )
+def _leftovers(pod: Pod, devices: tuple[str, ...]) -> str:
+    """The shell lines that print what is still there of a sandbox, its *devices* included."""
+    places = {
+        "folder": pod.folder,
+        "namespace": f"/run/netns/{pod.namespace}",
+        **{device: f"/sys/class/net/{device}" for device in devices},
+    }
+    checks = (f"[ ! -e {path} ] || printf '{name} '\n" for name, path in places.items())
+    return "printf 'left: '\n" + "".join(checks)

@@ -27,8 +27,6 @@ MIN_VERSION = (3, 18)
 """3.15 and older send all streams from one thread; 3.16 and 3.17 crash with threads."""
 TCP_HEADERS_BYTES = 20 + 20 + 12
 """IPv4, TCP, and TCP's timestamps option: what a full packet has besides payload."""
-ENDED = "interrupt - the client has terminated"
-"""How iperf3 reports that a signal ended it."""
 STALL_S = 0.5
 """An interval at least this long without a byte is a stall; a shorter one is a remainder."""
 
@@ -106,23 +104,6 @@ def parse_udp(text: str) -> UdpReport:
         jitter_s=_said(received.jitter_ms, "the jitter") / 1000,
         datagrams=datagrams,
     )
-
-
-def parse_ended(text: str) -> float:
-    """
-    Read the report of a TCP client that was ended (SIGTERM) while it sent: its mean bit/s.
-
-    Raises:
-        ToolOutputError: if it ended by itself or for another reason, or stalled before.
-    """
-    report = decode(text, _Failure, tool="iperf3")
-    if not report.error.startswith(ENDED):
-        raise _unbelievable(f"nobody ended it: {report.error or 'it has no error'}")
-    _check_moving(report.intervals)
-    seconds = sum(interval.seconds for interval in report.intervals)
-    if not seconds:
-        raise _unbelievable("it was ended before its first interval")
-    return sum(interval.bytes for interval in report.intervals) * 8 / seconds
 
 
 class _TestStart(msgspec.Struct):

@@ -8,12 +8,11 @@ import pytest
 
 from lab.sample import Better, Metric
 from lab.tools import iperf3, sockperf
-from lab.tools.beside import beside, split
+from lab.tools.beside import beside, probed
 from lab.tools.iperf3_report import (
     TCP_HEADERS_BYTES,
     TcpReport,
     UdpReport,
-    parse_ended,
     parse_tcp,
     parse_udp,
 )
@@ -139,9 +138,7 @@ def test_round_trip_under_load(
         done = sandbox.run(
             both, timeout_s=profile.deadline_s(expected_s), expected_s=expected_s, check=False
         )
-    load, probe = split(done.stdout)
-    parse_ended(load)
-    latency = sockperf.parse(probe, duration_s=profile.loaded_latency_s)
+    latency = sockperf.parse(probed(done.stdout), duration_s=profile.loaded_latency_s)
     _measure_round_trips(measure, latency, (LOADED_P50, LOADED_P99), raw=done.stdout)
 
 

@@ -314,7 +314,7 @@ def test_what_is_left_behind_is_reported_with_what_the_undoing_said(
 
 def test_leftovers_are_looked_for_where_they_would_be(tmp_path: Path) -> None:
     pod = captured("tcfilter+9p+reference").pod
-    script = reference._leftovers(pod).replace("/run/kata-lab", str(tmp_path))
+    script = reference._leftovers(pod, ("none-such",)).replace("/run/kata-lab", str(tmp_path))
     (tmp_path / pod.namespace).mkdir()
 
     done = subprocess.run(
