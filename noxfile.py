@@ -35,6 +35,7 @@ LOCKS = {
 """What is pinned in requirements/, and what `uv pip compile` makes each file from."""
 
 USAGE_STATUS = 2
+BENCH_FAILED_STATUS = 3
 CLEANUP_S = 120.0
 """How long Ctrl-C waits for the lab to take down what it has put up."""
 
@@ -140,8 +141,8 @@ def _lab(session: nox.Session, verb: str) -> None:
     try:
         session.run(program, verb, *session.posargs, interrupt_timeout=CLEANUP_S)
     except CommandFailed as failure:
-        if failure.return_code == USAGE_STATUS:
-            raise SystemExit(USAGE_STATUS) from None
+        if failure.return_code in (USAGE_STATUS, BENCH_FAILED_STATUS):
+            raise SystemExit(failure.return_code) from None
         raise
 
 

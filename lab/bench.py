@@ -7,7 +7,7 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 from lab import command, noise
-from lab.errors import LabError
+from lab.errors import LabError, told
 from lab.matrix import Cell, Network, Runtime, Storage
 from lab.outcome import SUPPORTED, Evidence, Outcome, Support
 from lab.runtime.reference import ReferenceSandbox
@@ -31,10 +31,11 @@ log = logging.getLogger(__name__)
 
 CONSOLE_TAIL_LINES = 20
 NOISE_TIMEOUT_S = 30.0
+ALIVE_TIMEOUT_S = 15.0
 PEER = Cell(Network.VETH, Storage.OVERLAYFS, Runtime.RUNC)
 PEER_NAME = "peer"
-PEER_NUMBER = 200
-"""Its address counts up from the first pod's by this many: out of the way of all others."""
+PEER_NUMBER = 0
+"""It has the first address; boots are counted from 1."""
 
 
 class NotMeasuredError(Exception):
@@ -84,7 +85,7 @@ class Bench:
             facts, raw = sandbox.prove()
         except LabError as error:
             tail = tuple(self._keep_console().splitlines()[-CONSOLE_TAIL_LINES:])
-            raise NotMeasuredError(Outcome.BLOCKED, error.problem, console_tail=tail) from error
+            raise NotMeasuredError(Outcome.BLOCKED, told(error), console_tail=tail) from error
         evidence = self._keep_evidence("before", facts, raw)
         for fact in evidence.contradictions:
             raise NotMeasuredError(
@@ -163,6 +164,19 @@ class Bench:
             with self.stopwatch.spending(Activity.BOOTING):
                 self._peer.start()
         return self._peer
+
+    def is_alive(self) -> bool:
+        """Whether the node still answers; one that hangs takes every sandbox with it."""
+        try:
+            self.setting.node.run(["true"], timeout_s=ALIVE_TIMEOUT_S)
+        except LabError:
+            return False
+        return True
+
+    def abandon(self) -> None:
+        """Forget the sandboxes of a node that is gone: they end with it."""
+        self._open = self._peer = None
+        self._owes_proof = False
 
     def end(self) -> None:
         """End whatever sandbox is still there."""

@@ -9,8 +9,8 @@ import pytest
 
 from lab import launch, prepare, report
 from lab.errors import LabError
-from lab.provision import Start, bring_up
-from lab.pytest_plugin import SCENARIOS, Handover, Session
+from lab.provision import Start, bring_up, take_down
+from lab.pytest_plugin import COMPLETE, SCENARIOS, Handover, Session
 from lab.run import Run, exit_status, find_run
 from lab.screen import live, plain
 from lab.stopwatch import Stopwatch
@@ -44,7 +44,7 @@ def run_matrix(wishes: Wishes, console: Console) -> int:
             status = pytest.main(_arguments(), plugins=[Handover(session)])
     finally:
         # Whatever ended it: what was measured is kept, and can be looked at.
-        is_complete = status in {pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED}
+        is_complete = status in COMPLETE
         run = launch.finish(store, stopwatch, is_complete=is_complete)
         report.write(store.path)
         _conclude(run, console)
@@ -70,7 +70,11 @@ def bring_up_alone(wishes: Wishes, *, say: Callable[[str], None]) -> LabRecord:
         console=console,
     )
     lab = bring_up(start)
-    prepare.activate(lab.node, topology)
+    try:
+        prepare.activate(lab.node, topology)
+    except BaseException:
+        take_down(lab.folder)
+        raise
     return lab.record
 
 

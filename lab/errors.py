@@ -40,6 +40,11 @@ class LabError(Exception):
         return f"{self.problem}\n  remedy: {self.remedy}"
 
 
+def told(error: LabError) -> str:
+    """All that *error* has to tell: the problem, the remedy, and its notes."""
+    return "\n".join((str(error), *getattr(error, "__notes__", ())))
+
+
 class UsageError(LabError):
     """The command line names something that does not exist."""
 

@@ -26,13 +26,14 @@ KVM = Path("/dev/kvm")
 QEMU = "qemu-system-x86_64"
 PROBE_DEADLINE_S = 20.0
 PROBE_MEMORY_MIB = 512
-MARKER = "lab: the kernel is up"
-"""What the node's first process prints when it is told ``lab.probe``."""
+MARKER = "lab: the kernel is up and can nest"
+"""What the node's first process prints when it is told ``lab.probe``; see node-init.sh."""
+CANNOT_NEST = "lab: the kernel is up and cannot nest"
 KVM_BROKEN = re.compile(r"KVM internal error.*|error: failed to .*|.*Could not access KVM.*")
 PROBES = "probes.json"
 MEMORY_RESERVE_MIB = 512
-DISK_NEEDED_MIB = 6 * 1024
-"""Images, prepared disks and what one run writes, with room to spare."""
+IMAGES_MIB = 4 * 1024
+"""Packages, images, the prepared disks' own part, and what one run writes besides its pool."""
 VERSION_TIMEOUT_S = 20.0
 
 
@@ -76,9 +77,10 @@ def check_room(topology: Topology) -> None:
             remedy="set LAB_HOME to a folder that can",
         ) from error
     free_disk_mib = shutil.disk_usage(folder).free >> 20
-    if free_disk_mib < DISK_NEEDED_MIB:
+    needed_mib = IMAGES_MIB + 1024 * sum(node.pool_gib for node in topology.nodes)
+    if free_disk_mib < needed_mib:
         raise HostError(
-            f"topology {topology.name} needs {DISK_NEEDED_MIB} MiB of disk,"
+            f"topology {topology.name} needs {needed_mib} MiB of disk,"
             f" {folder} has {free_disk_mib} MiB free",
             remedy="free some, or set LAB_HOME to a folder on a larger disk",
         )
@@ -182,15 +184,7 @@ def _boot_to_marker(image: NodeImage) -> str:
 
         def probe() -> str:
             has_ended = process.poll() is not None  # asked first: it may speak until its end
-            text = said.read_text(errors="replace")
-            if MARKER in text:
-                return ""
-            if match := KVM_BROKEN.search(text):
-                return f"the node's kernel does not run under /dev/kvm: {match[0].strip()}"
-            if has_ended:
-                last = text.strip().splitlines()[-1:] or ["it said nothing"]
-                return f"the node's kernel does not run under /dev/kvm: {last[0]}"
-            raise Pending("no marker yet")
+            return _problem(said.read_text(errors="replace"), has_ended=has_ended)
 
         try:
             return wait_for(
@@ -204,3 +198,20 @@ def _boot_to_marker(image: NodeImage) -> str:
             return (
                 f"the node's kernel hangs under /dev/kvm: no sign of it in {PROBE_DEADLINE_S:g} s"
             )
+
+
+def _problem(said: str, *, has_ended: bool) -> str:
+    """What QEMU and the kernel have *said* so far, as the problem that it is, or none."""
+    if MARKER in said:
+        return ""
+    if CANNOT_NEST in said:
+        return (
+            "the node's kernel comes up under /dev/kvm, but cannot nest:"
+            " load kvm_intel or kvm_amd with nested=1"
+        )
+    if match := KVM_BROKEN.search(said):
+        return f"the node's kernel does not run under /dev/kvm: {match[0].strip()}"
+    if has_ended:
+        last = said.strip().splitlines()[-1:] or ["it said nothing"]
+        return f"the node's kernel does not run under /dev/kvm: {last[0]}"
+    raise Pending("no marker yet")

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from lab import host, prepare
 from lab.bench import Bench
+from lab.errors import StoreError
 from lab.image.build import build
 from lab.image.lock import load
 from lab.loader import load_topology
@@ -166,7 +167,10 @@ def _keeps(decided: Decided, store: Store) -> bool:
         case "always":
             return True
         case "failed":
-            return exit_status(Run.load(store.path)) != 0
+            try:
+                return exit_status(Run.load(store.path)) != 0
+            except StoreError:  # what cannot be read is no reason to leave a machine behind
+                return False
         case _:
             return False
 

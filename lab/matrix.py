@@ -134,7 +134,7 @@ def _pattern(text: str) -> tuple[str, str, str]:
         raise UsageError(
             f"--cells: no cell of the matrix matches {text!r}",
             remedy="runc has the network veth and the storages overlayfs and devmapper;"
-            " reference has the others: `lab plan --cells '*+*+*'` lists all",
+            " reference has the others: the README lists all",
         )
     network, storage, runtime = parts
     return network, storage, runtime

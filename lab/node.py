@@ -26,7 +26,8 @@ NODE_ADDRESS = "198.18.0.1"
 
 QUESTION_TIMEOUT_S = 60.0
 CONNECT_TIMEOUT_S = 5.0
-LISTEN_TIMEOUT_S = 15.0
+LISTEN_TIMEOUT_S = 20.0
+LISTEN_TRIES = 150
 SSH_FAILED = 255
 """ssh's own exit status, as against that of the remote command (ssh(1))."""
 
@@ -209,5 +210,8 @@ _FRAME = "=====lab: "
 
 
 def listening_script(port: int) -> str:
-    """A shell loop that ends as soon as *port* is bound; the caller's deadline ends it too."""
-    return f"until ss -Hltun 'sport = :{port}' | grep -q .; do sleep 0.05; done"
+    """A shell loop that ends as soon as *port* is bound, and fails after some 15 s."""
+    return (
+        f"tries=0; until ss -Hltun 'sport = :{port}' | grep -q .; do tries=$((tries + 1));"
+        f" [ $tries -lt {LISTEN_TRIES} ] || exit 1; sleep 0.05; done"
+    )

@@ -8,6 +8,7 @@ import secrets
 import shutil
 import socket
 import tempfile
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -108,8 +109,11 @@ def bring_up(start: Start) -> Lab:
     folder.mkdir(parents=True)
     try:
         return _bring_up(start, folder)
-    except BaseException:
-        take_down(folder)
+    except BaseException as error:
+        try:
+            take_down(folder)
+        except LabError as left:
+            error.add_note(str(left))
         raise
 
 
@@ -149,7 +153,8 @@ def _bring_up(start: Start, folder: Path) -> Lab:
 
 def power_off(lab: Lab) -> None:
     """End the node's system in order, so that its disks are whole, and wait until it is off."""
-    lab.node.run(["systemctl", "poweroff"], timeout_s=POWER_OFF_TIMEOUT_S, check=False)
+    with suppress(ProvisionError):  # the node may be gone before it can say so
+        lab.node.run(["systemctl", "poweroff"], timeout_s=POWER_OFF_TIMEOUT_S, check=False)
 
     def probe() -> None:
         if is_up(lab.record):

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from lab.bench import Bench, NotMeasuredError
-from lab.errors import CommandError, LabError, SandboxError, ToolOutputError
+from lab.errors import CommandError, LabError, SandboxError, StoreError, ToolOutputError, told
 from lab.options import OPTIONS, Wishes
 from lab.outcome import Outcome
 from lab.records import OutcomeRecord
@@ -57,20 +57,36 @@ class Session:
     counts: dict[str, dict[Outcome, int]] = field(default_factory=dict)
     """By boot: how many scenarios had each outcome."""
 
+    is_lost: bool = False
+    """Whether the node no longer answers: nothing can be measured on it any more."""
+
     def judge(self, error: BaseException) -> Verdict:
         """What *error* means; a fault of the bench is said once, then it blocks the rest."""
         outcome, reason, tail = judge(error)
+        if not self.is_lost and isinstance(error, LabError) and self._has_lost_its_node():
+            self.is_lost = True
+            self.problem = self.problem or error
+            self.say("the node no longer answers: what is left of the run cannot be measured")
+            return Outcome.INFRA, f"the node no longer answers ({reason})", tail
         if outcome is not Outcome.INFRA:
             return outcome, reason, tail
         if error is self.problem:
             return Outcome.BLOCKED, f"by the bench: {reason}", ()
-        self.problem = self.problem or error
+        if self.problem is None:
+            self.problem = error
+            self.say(f"the bench failed: {reason}")
         return outcome, reason, tail
 
     def close_boot(self) -> None:
         """End the sandbox of the boot that is over, if there is one."""
-        if self.bench is not None:
+        if self.bench is not None and not self.is_lost:
             self.bench.close()
+
+    def _has_lost_its_node(self) -> bool:
+        if self.bench is None or self.bench.is_alive():
+            return False
+        self.bench.abandon()
+        return True
 
     def say(self, text: str) -> None:
         """Tell the user, if it is for us to do."""
@@ -81,6 +97,10 @@ class Session:
 SESSION = pytest.StashKey[Session]()
 STARTED = pytest.StashKey[float]()
 VERDICT = pytest.StashKey[Verdict]()
+
+
+COMPLETE = {pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED}
+"""How pytest ends when every scenario had its turn."""
 
 
 class Handover:
@@ -96,6 +116,11 @@ class Handover:
         reporter = config.pluginmanager.get_plugin("terminalreporter")
         if reporter is not None:
             config.pluginmanager.unregister(reporter)
+
+    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+        """A scenario file that cannot be read is said: there is no other reporter to do so."""
+        if report.failed:
+            self._session.say(f"{report.nodeid}: {report.longreprtext}")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -264,6 +289,14 @@ def pytest_runtest_protocol(
     return result
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Once the node is lost, say so at once instead of waiting for it again and again."""
+    session = item.config.stash.get(SESSION, None)
+    if session is not None and session.is_lost and _boot(item) is not None:
+        raise NotMeasuredError(Outcome.BLOCKED, "by the bench: the node no longer answers")
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_call(item: pytest.Item) -> Generator[None, None, None]:
     """Count the time of a scenario's own work as measuring."""
@@ -304,12 +337,16 @@ def pytest_runtest_makereport(
             report.outcome = "skipped"
             report.longrepr = (str(item.path), 0, f"{verdict[0]}: {verdict[1]}")
     if call.when == "teardown":
-        _record(session, item, boot)
+        try:
+            _record(session, item, boot)
+        except StoreError as error:  # nothing can be kept any more: end in order
+            session.say(told(error))
+            item.session.shouldstop = error.problem
     return report
 
 
 @pytest.hookimpl(trylast=True)  # after the fixtures, some of which want the node to end
-def pytest_sessionfinish(session: pytest.Session) -> None:
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     """Take everything down, also after Ctrl-C; without a screen of ours, write the report."""
     ours = session.config.stash.get(SESSION, None)
     if ours is None:
@@ -318,7 +355,7 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     if ours.screen is None:
         from lab import launch, report  # noqa: PLC0415 - unit tests must not need libvirt
 
-        launch.finish(ours.store, ours.stopwatch, is_complete=not session.shouldstop)
+        launch.finish(ours.store, ours.stopwatch, is_complete=exitstatus in COMPLETE)
         report.write(ours.store.path)
 
 
@@ -328,7 +365,7 @@ def _as_fault_of_the_bench() -> Iterator[None]:
     try:
         yield
     except LabError as error:
-        raise NotMeasuredError(Outcome.INFRA, error.problem) from error
+        raise NotMeasuredError(Outcome.INFRA, told(error)) from error
 
 
 def judge(error: BaseException) -> Verdict:
@@ -343,7 +380,7 @@ def judge(error: BaseException) -> Verdict:
         case ToolOutputError():
             return Outcome.INVALID, error.problem, ()
         case LabError():
-            return Outcome.INFRA, error.problem, ()
+            return Outcome.INFRA, told(error), ()
         case _:
             return Outcome.INFRA, f"{type(error).__name__}: {error}", ()
 

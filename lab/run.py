@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 T = TypeVar("T")
+BENCH_FAILED = 3
 Document = dict[str, Any]
 
 MIGRATIONS: Mapping[int, Callable[[Document], Document]] = {}
@@ -127,7 +128,14 @@ class Run:
 
 
 def exit_status(run: Run) -> int:
-    """0 only if something was measured and nothing is FAIL, BLOCKED, INVALID or INFRA; else 1."""
+    """
+    What a run means to a shell: 0, 1, or 3.
+
+    0 only if something was measured and nothing is FAIL, BLOCKED, INVALID or INFRA; 3 if the
+    bench itself failed (INFRA), so that the run says nothing of Kata and may be made again.
+    """
+    if any(record.outcome is Outcome.INFRA for record in run.outcomes):
+        return BENCH_FAILED
     is_bad = bool(run.distrusted) or any(record.outcome.is_bad for record in run.outcomes)
     return 1 if is_bad or not run.valid_samples else 0
 

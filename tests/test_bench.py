@@ -171,7 +171,7 @@ def test_a_sandbox_that_does_not_come_up_is_blocked_with_the_end_of_its_console(
         rig.bench.open(boot())
 
     assert caught.value.outcome is Outcome.BLOCKED
-    assert caught.value.reason == "the guest's agent does not answer"
+    assert caught.value.reason == "the guest's agent does not answer\n  remedy: read"
     assert caught.value.console_tail == tuple(f"line {number}" for number in range(11, 31))
     assert rig.console() == CONSOLE
 
@@ -314,7 +314,7 @@ def test_the_peer_is_a_control_that_is_started_once_out_of_the_way_of_the_boots(
     assert rig.bench.peer is peer
     assert rig.told() == ["peer start"]
     assert str(rig.made[0].cell) == RUNC
-    assert rig.made[0].number == 200
+    assert rig.made[0].number == 0
 
 
 def test_the_end_takes_the_open_sandbox_and_the_peer(rig: Rig) -> None:

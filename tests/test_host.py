@@ -239,7 +239,7 @@ def room(monkeypatch: pytest.MonkeyPatch, *, memory_mib: int, disk_mib: int) -> 
 def test_a_node_that_fits_just_so_is_let_in(
     machine: Machine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    room(monkeypatch, memory_mib=4096 + 512, disk_mib=6 * 1024)
+    room(monkeypatch, memory_mib=4096 + 512, disk_mib=12 * 1024)
 
     check_room(load_topology("embedded"))
 
@@ -263,12 +263,12 @@ def test_too_little_memory_is_said_with_both_numbers(
 def test_too_little_disk_is_said_with_the_folder(
     machine: Machine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    room(monkeypatch, memory_mib=1 << 20, disk_mib=6143)
+    room(monkeypatch, memory_mib=1 << 20, disk_mib=12287)
 
     with pytest.raises(HostError) as caught:
         check_room(load_topology("embedded"))
 
-    assert f"needs 6144 MiB of disk, {machine.home} has 6143 MiB free" in caught.value.problem
+    assert f"needs 12288 MiB of disk, {machine.home} has 12287 MiB free" in caught.value.problem
     assert "LAB_HOME" in caught.value.remedy
 
 
@@ -298,3 +298,10 @@ def test_the_machine_is_told_from_others(machine: Machine) -> None:
     assert found["qemu"] == VERSION
     assert int(found["cpus"]) > 0
     assert all(found.values())
+
+
+def test_kernel_that_comes_up_but_cannot_nest_is_no_node() -> None:
+    problem = host._problem("lab: the kernel is up and cannot nest\n", has_ended=True)
+
+    assert "cannot nest" in problem
+    assert "nested=1" in problem

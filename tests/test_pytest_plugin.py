@@ -77,6 +77,13 @@ class FakeBench:
     def restart(self) -> None:
         self._called(f"restart {self.is_open}")
 
+    def is_alive(self) -> bool:
+        return "node" not in self.fails
+
+    def abandon(self) -> None:
+        self.is_open = None
+        self._called("abandon")
+
     def close(self) -> None:
         if self.is_open is not None:
             boot, self.is_open = self.is_open, None
@@ -365,8 +372,8 @@ def test_a_fault_of_the_bench_is_told_once_and_blocks_the_rest(runner: Runner) -
 
     outcomes = [outcome for _, outcome in run.outcomes]
     assert outcomes == [Outcome.INFRA] + [Outcome.BLOCKED] * 5
-    assert run.records[0].reason == "no room for the node"
-    assert run.records[1].reason == "by the bench: no room for the node"
+    assert run.records[0].reason == "no room for the node\n  remedy: make room"
+    assert run.records[1].reason == f"by the bench: {run.records[0].reason}"
 
 
 @pytest.mark.parametrize("kind", ["command", "sandbox"])
@@ -634,3 +641,20 @@ def test_plain_pytest_decides_by_itself_and_writes_the_report(
     assert runner.bench.calls[0] == "up"
     assert runner.bench.calls[-2:] == ["down", "finish True"]
     assert written == [runner.store.path]
+
+
+def test_a_node_that_is_lost_is_said_once_and_blocks_the_rest_at_once(runner: Runner) -> None:
+    runner.bench.fails["node"] = HostError("unused", remedy="unused")
+    broken = """
+from lab.errors import SandboxError
+
+def test_it(sandbox):
+    raise SandboxError("no answer", remedy="none")
+"""
+
+    run = runner.run(broken, test_b=WORKS)
+
+    outcomes = [outcome for _, outcome in run.outcomes]
+    assert outcomes == [Outcome.INFRA] + [Outcome.BLOCKED] * 5
+    assert run.records[0].reason.startswith("the node no longer answers (no answer")
+    assert runner.bench.calls[-2:] == ["abandon", "down"]

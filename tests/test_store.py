@@ -14,7 +14,7 @@ from lab.errors import StoreError, UsageError
 from lab.matrix import CONTROL_CELLS, DEFAULT_CELLS, Cell
 from lab.outcome import Evidence, Outcome
 from lab.records import SCHEMA_VERSION, RunStatus
-from lab.run import Run, exit_status, find_run
+from lab.run import BENCH_FAILED, Run, exit_status, find_run
 from lab.store import Store, checked_name
 from tests.fake_run import CHECKS, FakeRun, Trouble, evidence
 
@@ -269,7 +269,8 @@ def test_a_good_run_exits_with_zero(finished: Path) -> None:
 def test_one_bad_outcome_is_enough(tmp_path: Path, outcome: Outcome) -> None:
     trouble = {GUEST: Trouble(outcome, "because", scenario=CHECKS[0])}
 
-    assert exit_status(Run.load(FakeRun(cells=CELLS, trouble=trouble).write(tmp_path))) == 1
+    status = exit_status(Run.load(FakeRun(cells=CELLS, trouble=trouble).write(tmp_path)))
+    assert status == (BENCH_FAILED if outcome is Outcome.INFRA else 1)
 
 
 @pytest.mark.parametrize("outcome", [Outcome.UNSUPPORTED, Outcome.NOT_RUN])

@@ -118,6 +118,8 @@ MASKED = tuple(
 
 # The initial file system loads what the disk and the management interface need.
 BOOT_MODULES = ("virtio_blk", "crc32c_generic", "ext4", "virtio_net")
+# lab.host asks the kernel whether it can nest: each loads only where its kind of it is offered.
+PROBE_MODULES = ("kvm_amd", "kvm_intel")
 
 
 def keep(name: str) -> bool:
@@ -142,14 +144,15 @@ def configuration() -> list[Entry]:
 
 def initramfs(root: Rootfs) -> bytes:
     """Make the node's first file system, which finds the disk and hands over to it."""
-    modules = kernel.modules(root, BOOT_MODULES)
+    folders = {"modules": BOOT_MODULES, "probe": PROBE_MODULES}
     return cpio.pack(
         [
             file("init", (DATA / "node-init.sh").read_bytes(), mode=0o755),
             file("bin/busybox", root.read("usr/bin/busybox"), mode=0o755),
             *(
-                file(f"modules/{order:02}-{module.name}.ko", module.elf)
-                for order, module in enumerate(modules)
+                file(f"{folder}/{order:02}-{module.name}.ko", module.elf)
+                for folder, names in folders.items()
+                for order, module in enumerate(kernel.modules(root, names))
             ),
             directory("dev"),
             directory("proc"),

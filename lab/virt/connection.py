@@ -7,7 +7,7 @@ import logging
 import os
 import socket
 import threading
-from concurrent.futures import Future
+from concurrent.futures import Future, wait
 from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
@@ -110,6 +110,10 @@ def within(timeout_s: float, what: str, action: Callable[[], T]) -> T:
             f"{what}: libvirt did not answer within {timeout_s:g} s",
             remedy="restart the daemon (`systemctl restart libvirtd`), then try again",
         ) from None
+    except KeyboardInterrupt:
+        # The call goes on in the daemon. What it makes must be there before it is undone.
+        wait([future], timeout_s)
+        raise
 
 
 def _start_daemons() -> None:
