@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from lab.matrix import DEFAULT_CELLS, Cell, Runtime, Storage
 from lab.outcome import Outcome
+from lab.records import RunStatus
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,18 +25,26 @@ MUST_RUN = tuple(
 
 def shortcomings(run: Run) -> tuple[str, ...]:
     """What *run* lacks of connectivity, parity, evidence and samples, a line each."""
-    return tuple(line for cell in MUST_RUN for line in _of_cell(run, cell))
+    lines = [line for cell in MUST_RUN for line in _of_cell(run, cell)]
+    if run.header.status is not RunStatus.COMPLETE:
+        lines.insert(0, f"the run is {run.header.status}")
+    return tuple(lines)
 
 
 def _of_cell(run: Run, cell: Cell) -> Iterator[str]:
     name = str(cell)
     records = [record for record in run.outcomes if record.cell == name]
-    for file in PROVEN_SCENARIOS:
-        found = [record for record in records if record.scenario.startswith(file)]
-        passed = [record for record in found if record.outcome is Outcome.PASS]
-        if not found or len(passed) < len(found):
-            yield f"{name}: {len(passed)} of {len(found)} scenarios of {file} passed"
     boots = [boot.id for boot in run.header.plan.order if boot.cell == cell]
+    for file in PROVEN_SCENARIOS:
+        known = {each.scenario for each in run.outcomes if each.scenario.startswith(file)}
+        passed = {
+            (each.boot, each.scenario)
+            for each in records
+            if each.outcome is Outcome.PASS and each.scenario in known
+        }
+        wanted = len(known) * max(1, len(boots))
+        if not wanted or len(passed) < wanted:
+            yield f"{name}: {len(passed)} of {wanted} scenarios of {file} passed"
     for boot in boots or [f"{name} (not in the plan)"]:
         phases = {evidence.phase for evidence in run.evidence.get(boot, ()) if evidence.facts}
         for phase in EVIDENCE_PHASES:

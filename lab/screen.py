@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 HEARTBEAT_S = 20.0
 REFRESHES_PER_S = 4
+FRAME_LINES = 4
+"""Of the live table: its titles, what stands below it, and room for the prompt."""
 
 _STYLES = {
     Outcome.PASS: "green",
@@ -111,6 +113,7 @@ class LiveScreen:
     def __init__(
         self, console: Console, order: tuple[Boot, ...], expected_s: Mapping[str, float]
     ) -> None:
+        self._console = console
         self._rows = {boot.id: _Row(boot) for boot in order}
         self._expected_s = expected_s
         self._current: _Row | None = None
@@ -143,6 +146,14 @@ class LiveScreen:
         row.elapsed_s = time.monotonic() - (row.started or time.monotonic())
         self._current = None
 
+    def _visible(self) -> list[_Row]:
+        """The rows that fit the screen: those around the boot that is at its turn."""
+        rows = list(self._rows.values())
+        height = max(1, self._console.height - FRAME_LINES)
+        done = sum(row.elapsed_s is not None for row in rows)
+        first = max(0, min(done - height // 2, len(rows) - height))
+        return rows[first : first + height]
+
     def _draw(self) -> Table:
         elapsed = format_duration(time.monotonic() - self._began)
         table = Table(box=None, pad_edge=False, caption=Text(f"{elapsed}  {self._line}"))
@@ -151,7 +162,7 @@ class LiveScreen:
             table.add_column(title, justify=justify, no_wrap=True)  # type: ignore[arg-type] # Literal
         table.add_column("elapsed", justify="right", no_wrap=True)
         table.add_column("expected", justify="right", no_wrap=True, style="dim")
-        for row in self._rows.values():
+        for row in self._visible():
             expected = self._expected_s.get(row.boot.cell_name)
             table.add_row(
                 row.boot.id,

@@ -84,8 +84,8 @@ def test_a_cell_that_was_not_chosen_lacks_everything(tmp_path: Path) -> None:
     chosen = [cell for cell in DEFAULT_CELLS if str(cell) != CELL]
 
     assert found(FakeRun(cells=chosen), tmp_path) == (
-        f"{CELL}: 0 of 0 scenarios of network/test_connectivity.py passed",
-        f"{CELL}: 0 of 0 scenarios of network/test_parity.py passed",
+        f"{CELL}: 0 of 3 scenarios of network/test_connectivity.py passed",
+        f"{CELL}: 0 of 2 scenarios of network/test_parity.py passed",
         f"{CELL} (not in the plan): no evidence before the measurements",
         f"{CELL} (not in the plan): no evidence after the measurements",
         f"{CELL}: no valid sample",

@@ -231,3 +231,18 @@ def test_every_bad_outcome_is_red_and_no_other() -> None:
     red = {o for o in Outcome if "red" in {str(s.style) for s in styled({o: 1}).spans}}
 
     assert red == {outcome for outcome in Outcome if outcome.is_bad}
+
+
+def test_a_long_plan_shows_the_rows_around_the_boot_at_its_turn() -> None:
+    plan = make(DEFAULT_CELLS, profile="standard", rounds=5, seed=1)
+    long = LiveScreen(Console(file=StringIO(), width=100, height=20), plan.order, {})
+    for boot in plan.order[:40]:
+        long.begin(boot)
+        long.end(boot, {Outcome.PASS: 1})
+    long.begin(plan.order[40])
+
+    shown = [row.boot for row in long._visible()]
+
+    assert len(shown) == 16
+    assert plan.order[40] in shown
+    assert shown == list(plan.order[32:48])

@@ -175,7 +175,7 @@ def dax_fact(answers: Mapping[str, str], *, is_wanted: bool) -> Fact:
     fields = _root_mount(answers)
     options = fields[3].split(",") if fields else []
     dax = [option for option in options if option == "dax" or option.startswith("dax=")]
-    is_dax = bool(dax) and dax != ["dax=never"]
+    is_dax = dax in (["dax"], ["dax=always"])  # dax=inode leaves it to each file
     return Fact(
         subject="DAX",
         source=f"{MOUNTS} (guest)",
