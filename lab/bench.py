@@ -128,7 +128,7 @@ class Bench:
         with self.stopwatch.spending(Activity.BOOTING):
             sandbox.restart()
 
-    def close(self) -> None:
+    def close(self, *, is_lost: bool = False) -> None:
         """Prove the open sandbox once more, keep its console, end it."""
         if self._open is None:
             return
@@ -137,8 +137,8 @@ class Bench:
         with ExitStack() as steps:
             steps.callback(self._stop, sandbox)
             steps.callback(self._keep_console)
-            if self._owes_proof:
-                self._owes_proof = False
+            owes_proof, self._owes_proof = self._owes_proof, False
+            if owes_proof and not is_lost:
                 self.prove("after")
         log.info("closed %s", boot.id)
 

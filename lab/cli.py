@@ -138,10 +138,14 @@ def _verify(arguments: argparse.Namespace) -> int:
     from lab.acceptance import shortcomings  # noqa: PLC0415
     from lab.run import Run, find_run  # noqa: PLC0415
 
-    found = shortcomings(Run.load(find_run(Path("results"), arguments.run)))
-    for line in found:
-        print(line)
-    print(f"{len(found)} shortcomings")
+    names = arguments.runs or ["last"]
+    found = shortcomings([Run.load(find_run(Path("results"), name)) for name in names])
+    if arguments.cells:
+        print(",".join(map(str, found)))
+        return OK
+    for lines in found.values():
+        print("\n".join(lines))
+    print(f"{len(found)} cells lack something")
     return BAD if found else OK
 
 
@@ -202,9 +206,9 @@ def _parser() -> argparse.ArgumentParser:
     add("report", _report, "write a run's report again").add_argument(
         "run", nargs="?", default="last"
     )
-    add(
-        "verify", _verify, "say what a run of the default matrix lacks to be believed"
-    ).add_argument("run", nargs="?", default="last")
+    verify = add("verify", _verify, "say which cells of the default matrix no run shows whole")
+    verify.add_argument("runs", nargs="*", metavar="run")
+    verify.add_argument("--cells", action="store_true", help="print their names for --cells")
     add("doctor", _doctor, "say what this machine offers and what it lacks")
     images = add("image", _image_build, "build or lock the images").add_subparsers(metavar="VERB")
     images.add_parser("build", help="build what is not there").set_defaults(verb=_image_build)

@@ -59,6 +59,8 @@ class Session:
 
     is_lost: bool = False
     """Whether the node no longer answers: nothing can be measured on it any more."""
+    lost_boot: str = ""
+    """The boot whose guest no longer answers: what is left of it need not wait for it again."""
 
     def judge(self, error: BaseException) -> Verdict:
         """What *error* means; a fault of the bench is said once, then it blocks the rest."""
@@ -80,7 +82,8 @@ class Session:
     def close_boot(self) -> None:
         """End the sandbox of the boot that is over, if there is one."""
         if self.bench is not None and not self.is_lost:
-            self.bench.close()
+            self.bench.close(is_lost=bool(self.lost_boot))
+        self.lost_boot = ""
 
     def _has_lost_its_node(self) -> bool:
         if self.bench is None or self.bench.is_alive():
@@ -291,10 +294,15 @@ def pytest_runtest_protocol(
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    """Once the node is lost, say so at once instead of waiting for it again and again."""
+    """Once node or guest is lost, say so at once instead of waiting for it again and again."""
     session = item.config.stash.get(SESSION, None)
-    if session is not None and session.is_lost and _boot(item) is not None:
+    boot = _boot(item)
+    if session is None or boot is None:
+        return
+    if session.is_lost:
         raise NotMeasuredError(Outcome.BLOCKED, "by the bench: the node no longer answers")
+    if session.lost_boot == boot.id:
+        raise NotMeasuredError(Outcome.BLOCKED, "the guest no longer answers")
 
 
 @pytest.hookimpl(wrapper=True)
@@ -331,6 +339,8 @@ def pytest_runtest_makereport(
         return report
     if call.excinfo is not None:
         verdict = session.judge(call.excinfo.value)
+        if isinstance(call.excinfo.value, SandboxError):
+            session.lost_boot = boot.id
         if item.stash.get(VERDICT, None) is None:
             item.stash[VERDICT] = verdict
         if verdict[0] in {Outcome.UNSUPPORTED, Outcome.NOT_RUN}:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 CELL = "tcfilter+9p+reference"
+OUTCOME = re.compile(r": \S+ is [A-Z-]+: ")
 DAX = {
     str(cell): Trouble(Outcome.UNSUPPORTED, NO_DAX)
     for cell in DEFAULT_CELLS
@@ -22,8 +24,14 @@ DAX = {
 }
 
 
+def everything(fake: FakeRun, root: Path) -> tuple[str, ...]:
+    lacking = shortcomings([Run.load(fake.write(root))])
+    return tuple(line for lines in lacking.values() for line in lines)
+
+
 def found(fake: FakeRun, root: Path) -> tuple[str, ...]:
-    return shortcomings(Run.load(fake.write(root)))
+    """What is lacking, without the lines that only repeat an outcome."""
+    return tuple(line for line in everything(fake, root) if not OUTCOME.search(line))
 
 
 def test_nine_cells_must_run() -> None:
@@ -62,10 +70,25 @@ def test_connectivity_and_parity_must_pass(
     assert found(FakeRun(trouble=trouble), tmp_path)[0] == f"{CELL}: {line}"
 
 
-def test_a_slow_measurement_is_no_shortcoming(tmp_path: Path) -> None:
+def test_any_scenario_that_failed_is_a_shortcoming(tmp_path: Path) -> None:
     trouble = {CELL: Trouble(Outcome.FAIL, "broken fio", scenario=CHECKS[5])}
 
-    assert found(FakeRun(trouble=trouble), tmp_path) == ()
+    assert everything(FakeRun(trouble=trouble), tmp_path) == (
+        f"{CELL}: {CHECKS[5]} is FAIL: broken fio",
+    )
+
+
+def test_one_run_that_shows_a_cell_whole_is_enough(tmp_path: Path) -> None:
+    lost = FakeRun(trouble={**DAX, CELL: Trouble(Outcome.BLOCKED, "hung")}).write(tmp_path / "a")
+    whole = FakeRun(trouble=DAX).write(tmp_path / "b")
+
+    assert [str(cell) for cell in shortcomings([Run.load(lost)])] == [CELL]
+    assert shortcomings([Run.load(lost), Run.load(whole)]) == {}
+    assert shortcomings([Run.load(whole), Run.load(lost)]) == {}
+
+
+def test_no_run_shows_nothing() -> None:
+    assert set(shortcomings([])) == set(MUST_RUN)
 
 
 def test_a_cell_that_did_not_come_up_lacks_everything(tmp_path: Path) -> None:
@@ -99,7 +122,8 @@ def test_evidence_without_facts_is_none(tmp_path: Path) -> None:
     kept[1] = Evidence(phase="after", facts=(), raw={})
     file.write_bytes(msgspec.json.encode(kept))
 
-    assert shortcomings(Run.load(path)) == (f"{CELL}: no evidence after the measurements",)
+    (lines,) = shortcomings([Run.load(path)]).values()
+    assert lines == (f"{CELL}: no evidence after the measurements",)
 
 
 def test_evidence_that_contradicts_its_cell_makes_its_samples_worthless(tmp_path: Path) -> None:

@@ -311,7 +311,7 @@ def test_a_good_run_is_verified(place: Path, capsys: pytest.CaptureFixture[str])
     FakeRun().write(place / "work" / "results")
 
     assert main(["verify"]) == 0
-    assert capsys.readouterr().out == "0 shortcomings\n"
+    assert capsys.readouterr().out == "0 cells lack something\n"
 
 
 def test_a_bad_run_is_not_verified(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -321,8 +321,19 @@ def test_a_bad_run_is_not_verified(place: Path, capsys: pytest.CaptureFixture[st
     assert main(["verify", "last"]) == 1
     assert capsys.readouterr().out.splitlines() == [
         f"{CELL}: 2 of 3 scenarios of network/test_connectivity.py passed",
-        "1 shortcomings",
+        f"{CELL}: {CHECKS[0]} is FAIL: no answer",
+        "1 cells lack something",
     ]
+
+
+def test_verify_names_the_cells_that_are_to_be_run_again(
+    place: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    trouble = {CELL: Trouble(Outcome.FAIL, "no answer", scenario=CHECKS[0])}
+    FakeRun(trouble=trouble).write(place / "work" / "results")
+
+    assert main(["verify", "--cells", "last"]) == 0
+    assert capsys.readouterr().out == f"{CELL}\n"
 
 
 @pytest.mark.parametrize(("is_good", "status"), [(True, 0), (False, 1)])

@@ -84,10 +84,10 @@ class FakeBench:
         self.is_open = None
         self._called("abandon")
 
-    def close(self) -> None:
+    def close(self, *, is_lost: bool = False) -> None:
         if self.is_open is not None:
             boot, self.is_open = self.is_open, None
-            self._called(f"close {boot}")
+            self._called(f"close {boot}{' lost' if is_lost else ''}")
 
     @property
     def peer(self) -> str:
