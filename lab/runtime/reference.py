@@ -180,7 +180,7 @@ class ReferenceSandbox:
 
     def console(self) -> str:
         """What the guest said so far."""
-        question = f"cat {self.pod.folder}/console.log"
+        question = f"cat {self.pod.folder}/console.log 2>/dev/null"
         return self.node.gather({"console": question}, timeout_s=QUESTIONS_TIMEOUT_S)["console"]
 
     def stop(self) -> None:
