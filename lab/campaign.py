@@ -10,9 +10,10 @@ import pytest
 from lab import launch, prepare, report
 from lab.errors import LabError
 from lab.provision import Start, bring_up, take_down
-from lab.pytest_plugin import COMPLETE, SCENARIOS, Handover, Session
+from lab.pytest_plugin import COMPLETE, SCENARIOS, Handover
 from lab.run import Run, exit_status, find_run
 from lab.screen import live, plain
+from lab.session import Session
 from lab.stopwatch import Stopwatch
 from lab.units import format_duration
 

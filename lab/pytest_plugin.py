@@ -8,93 +8,33 @@ pytest's side of the lab: options, fixtures, and what becomes of a scenario.
 from __future__ import annotations
 
 import time
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from lab.bench import Bench, NotMeasuredError
-from lab.errors import CommandError, LabError, SandboxError, StoreError, ToolOutputError, told
+from lab.bench import NotMeasuredError
+from lab.errors import LabError, SandboxError, StoreError, told
+from lab.measure import Measure
 from lab.options import OPTIONS, Wishes
 from lab.outcome import Outcome
 from lab.records import OutcomeRecord
-from lab.sample import Metric, Sample
+from lab.session import Session, Verdict
 from lab.stopwatch import Activity, Stopwatch
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator
 
-    from lab.launch import Decided
+    from lab.bench import Bench
     from lab.matrix import Cell
     from lab.node import Node
     from lab.plan import Boot
     from lab.profile import Profile
     from lab.runtime.sandbox import Sandbox
-    from lab.screen import Screen
-    from lab.store import Store
 
-Verdict = tuple[Outcome, str, tuple[str, ...]]
-"""An outcome, its reason, and the last lines of a console where they tell why."""
 SCENARIOS = Path(__file__).resolve().parent.parent / "scenarios"
-
-
-@dataclass(slots=True)
-class Session:
-    """One run, as pytest's hooks and fixtures see it."""
-
-    decided: Decided
-    store: Store
-    stopwatch: Stopwatch
-    screen: Screen | None = None
-    """None where pytest's own reporter talks to the user."""
-    bench: Bench | None = None
-    problem: BaseException | None = None
-    """The first fault of the bench itself; what depends on it is BLOCKED by it."""
-    stack: ExitStack = field(default_factory=ExitStack)
-    counts: dict[str, dict[Outcome, int]] = field(default_factory=dict)
-    """By boot: how many scenarios had each outcome."""
-
-    is_lost: bool = False
-    """Whether the node no longer answers: nothing can be measured on it any more."""
-    lost_boot: str = ""
-    """The boot whose guest no longer answers: what is left of it need not wait for it again."""
-
-    def judge(self, error: BaseException) -> Verdict:
-        """What *error* means; a fault of the bench is said once, then it blocks the rest."""
-        outcome, reason, tail = judge(error)
-        if not self.is_lost and isinstance(error, LabError) and self._has_lost_its_node():
-            self.is_lost = True
-            self.problem = self.problem or error
-            self.say("the node no longer answers: what is left of the run cannot be measured")
-            return Outcome.INFRA, f"the node no longer answers ({reason})", tail
-        if outcome is not Outcome.INFRA:
-            return outcome, reason, tail
-        if error is self.problem:
-            return Outcome.BLOCKED, f"by the bench: {reason}", ()
-        if self.problem is None:
-            self.problem = error
-            self.say(f"the bench failed: {reason}")
-        return outcome, reason, tail
-
-    def close_boot(self) -> None:
-        """End the sandbox of the boot that is over, if there is one."""
-        if self.bench is not None and not self.is_lost:
-            self.bench.close(is_lost=bool(self.lost_boot))
-        self.lost_boot = ""
-
-    def _has_lost_its_node(self) -> bool:
-        if self.bench is None or self.bench.is_alive():
-            return False
-        self.bench.abandon()
-        return True
-
-    def say(self, text: str) -> None:
-        """Tell the user, if it is for us to do."""
-        if self.screen is not None:
-            self.screen.say(text)
 
 
 SESSION = pytest.StashKey[Session]()
@@ -220,59 +160,6 @@ def measure(request: pytest.FixtureRequest, bench: Bench, boot: Boot) -> Measure
     return Measure(bench, boot, scenario=_scenario(request.node))
 
 
-class Measure:
-    """Records samples: ``with measure.watching(): ...`` around the work, then ``measure(...)``."""
-
-    def __init__(self, bench: Bench, boot: Boot, *, scenario: str) -> None:
-        self._bench = bench
-        self._boot = boot
-        self._scenario = scenario
-        self._started = datetime.now(UTC)
-        self._elapsed_s = 0.0
-        self._noise: dict[str, float | None] = {}
-        self._kept: dict[str, str] = {}
-
-    @contextmanager
-    def watching(self) -> Iterator[None]:
-        """Read the noise on node and host before and after the block, and time it."""
-        before = self._bench.noise()
-        self._started = datetime.now(UTC)
-        began = time.monotonic()
-        yield
-        self._elapsed_s = time.monotonic() - began
-        self._noise = self._bench.noise_since(before)
-
-    def __call__(self, metric: Metric, value: float, *, raw: str | None = None) -> None:
-        """
-        Record that *metric* was *value*, in the metric's unit.
-
-        *raw* is the tool's own report; the sample names the file that it is kept in.
-        """
-        self._bench.store.add_sample(
-            Sample(
-                metric=metric,
-                value=value,
-                cell=str(self._boot.cell),
-                round=self._boot.round,
-                position=self._boot.position,
-                boot=self._boot.id,
-                scenario=self._scenario,
-                started=self._started.isoformat(timespec="milliseconds"),
-                elapsed_s=self._elapsed_s,
-                raw=None if raw is None else self._keep(raw, metric),
-                noise=self._noise,
-            )
-        )
-
-    def _keep(self, raw: str, metric: Metric) -> str:
-        """Keep a report under the first metric that was read from it; the others share it."""
-        if raw not in self._kept:
-            suffix = "json" if raw.lstrip().startswith("{") else "txt"
-            name = f"{metric.name}.{suffix}"
-            self._kept[raw] = self._bench.store.add_raw(self._boot.id, name, raw)
-        return self._kept[raw]
-
-
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_protocol(
     item: pytest.Item, nextitem: pytest.Item | None
@@ -378,23 +265,6 @@ def _as_fault_of_the_bench() -> Iterator[None]:
         raise NotMeasuredError(Outcome.INFRA, told(error)) from error
 
 
-def judge(error: BaseException) -> Verdict:
-    """The outcome that an exception in a scenario means, its reason, and the console's end."""
-    match error:
-        case NotMeasuredError():
-            return error.outcome, error.reason, error.console_tail
-        case pytest.skip.Exception():
-            return Outcome.NOT_RUN, str(error), ()
-        case AssertionError() | pytest.fail.Exception() | CommandError() | SandboxError():
-            return Outcome.FAIL, _first_lines(error), ()
-        case ToolOutputError():
-            return Outcome.INVALID, error.problem, ()
-        case LabError():
-            return Outcome.INFRA, told(error), ()
-        case _:
-            return Outcome.INFRA, f"{type(error).__name__}: {error}", ()
-
-
 def _record(session: Session, item: pytest.Item, boot: Boot) -> None:
     outcome, reason, tail = item.stash.get(VERDICT, (Outcome.PASS, "", ()))
     elapsed_s = time.monotonic() - item.stash[STARTED]
@@ -413,12 +283,6 @@ def _record(session: Session, item: pytest.Item, boot: Boot) -> None:
     )
     counts = session.counts.setdefault(boot.id, {})
     counts[outcome] = counts.get(outcome, 0) + 1
-
-
-def _first_lines(error: BaseException) -> str:
-    text = str(error.problem) if isinstance(error, LabError) else str(error)
-    notes = "\n".join(getattr(error, "__notes__", ()))
-    return "\n".join(part for part in (text, notes) if part)
 
 
 def _boot(item: pytest.Item) -> Boot | None:

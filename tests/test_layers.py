@@ -17,6 +17,7 @@ LAB = Path(__file__).parents[1] / "lab"
 LAYERS = """
     cli campaign doctor pytest_plugin
     report
+    measure session
     acceptance bench compare launch screen
     cluster prepare provision runtime store run
     host image node virt network storage tools ledger noise questions stopwatch system
@@ -30,7 +31,7 @@ KEEPERS = {
     "time.sleep": {"wait"},
     "libvirt": {"virt"},
     "testinfra": {"questions"},
-    "pytest": {"pytest_plugin", "campaign"},
+    "pytest": {"pytest_plugin", "session", "campaign"},
 }
 NEEDS_LIBVIRT = {"virt", "provision", "prepare", "launch", "campaign"}
 MODULES = {path: path.relative_to(LAB).with_suffix("").parts for path in sorted(LAB.rglob("*.py"))}

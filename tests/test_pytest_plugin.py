@@ -18,9 +18,10 @@ from lab.errors import CommandError, HostError, ProvisionError, SandboxError
 from lab.outcome import Outcome
 from lab.plan import Boot, Plan, make
 from lab.profile import SMOKE, STANDARD, Profile
-from lab.pytest_plugin import Handover, Session
+from lab.pytest_plugin import Handover
 from lab.records import OutcomeRecord, RunHeader
 from lab.sample import Sample
+from lab.session import Session
 from lab.stopwatch import Stopwatch
 from lab.store import Store
 from tests.fake_run import CREATED

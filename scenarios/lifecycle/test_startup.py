@@ -8,7 +8,7 @@ from lab.sample import Better, Metric
 from lab.units import Unit
 
 if TYPE_CHECKING:
-    from lab.pytest_plugin import Measure
+    from lab.measure import Measure
     from lab.runtime.sandbox import Sandbox
 
 START = Metric("start_to_answer", Unit.SECOND, Better.LOWER, "Start to first answer")

@@ -19,9 +19,9 @@ from lab.tools.iperf3_report import (
 from lab.units import Unit
 
 if TYPE_CHECKING:
+    from lab.measure import Measure
     from lab.node import Node
     from lab.profile import Profile
-    from lab.pytest_plugin import Measure
     from lab.runtime.sandbox import Sandbox
     from lab.tools.latency import Latency
 

@@ -12,8 +12,8 @@ from lab.units import Unit
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from lab.measure import Measure
     from lab.profile import Profile
-    from lab.pytest_plugin import Measure
     from lab.runtime.sandbox import Sandbox
     from lab.tools.fio_report import FioReport
 

@@ -1,0 +1,101 @@
+"""One run as pytest sees it, and what an exception in a scenario means: one of the outcomes."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import pytest
+
+from lab.bench import Bench, NotMeasuredError
+from lab.errors import CommandError, LabError, SandboxError, ToolOutputError, told
+from lab.outcome import Outcome
+
+if TYPE_CHECKING:
+    from lab.launch import Decided
+    from lab.screen import Screen
+    from lab.stopwatch import Stopwatch
+    from lab.store import Store
+
+Verdict = tuple[Outcome, str, tuple[str, ...]]
+"""An outcome, its reason, and the last lines of a console where they tell why."""
+
+
+@dataclass(slots=True)
+class Session:
+    """One run, as pytest's hooks and fixtures see it."""
+
+    decided: Decided
+    store: Store
+    stopwatch: Stopwatch
+    screen: Screen | None = None
+    """None where pytest's own reporter talks to the user."""
+    bench: Bench | None = None
+    problem: BaseException | None = None
+    """The first fault of the bench itself; what depends on it is BLOCKED by it."""
+    stack: ExitStack = field(default_factory=ExitStack)
+    counts: dict[str, dict[Outcome, int]] = field(default_factory=dict)
+    """By boot: how many scenarios had each outcome."""
+
+    is_lost: bool = False
+    """Whether the node no longer answers: nothing can be measured on it any more."""
+    lost_boot: str = ""
+    """The boot whose guest no longer answers: what is left of it need not wait for it again."""
+
+    def judge(self, error: BaseException) -> Verdict:
+        """What *error* means; a fault of the bench is said once, then it blocks the rest."""
+        outcome, reason, tail = judge(error)
+        if not self.is_lost and isinstance(error, LabError) and self._has_lost_its_node():
+            self.is_lost = True
+            self.problem = self.problem or error
+            self.say("the node no longer answers: what is left of the run cannot be measured")
+            return Outcome.INFRA, f"the node no longer answers ({reason})", tail
+        if outcome is not Outcome.INFRA:
+            return outcome, reason, tail
+        if error is self.problem:
+            return Outcome.BLOCKED, f"by the bench: {reason}", ()
+        if self.problem is None:
+            self.problem = error
+            self.say(f"the bench failed: {reason}")
+        return outcome, reason, tail
+
+    def close_boot(self) -> None:
+        """End the sandbox of the boot that is over, if there is one."""
+        if self.bench is not None and not self.is_lost:
+            self.bench.close(is_lost=bool(self.lost_boot))
+        self.lost_boot = ""
+
+    def _has_lost_its_node(self) -> bool:
+        if self.bench is None or self.bench.is_alive():
+            return False
+        self.bench.abandon()
+        return True
+
+    def say(self, text: str) -> None:
+        """Tell the user, if it is for us to do."""
+        if self.screen is not None:
+            self.screen.say(text)
+
+
+def judge(error: BaseException) -> Verdict:
+    """The outcome that an exception in a scenario means, its reason, and the console's end."""
+    match error:
+        case NotMeasuredError():
+            return error.outcome, error.reason, error.console_tail
+        case pytest.skip.Exception():
+            return Outcome.NOT_RUN, str(error), ()
+        case AssertionError() | pytest.fail.Exception() | CommandError() | SandboxError():
+            return Outcome.FAIL, _first_lines(error), ()
+        case ToolOutputError():
+            return Outcome.INVALID, error.problem, ()
+        case LabError():
+            return Outcome.INFRA, told(error), ()
+        case _:
+            return Outcome.INFRA, f"{type(error).__name__}: {error}", ()
+
+
+def _first_lines(error: BaseException) -> str:
+    text = str(error.problem) if isinstance(error, LabError) else str(error)
+    notes = "\n".join(getattr(error, "__notes__", ()))
+    return "\n".join(part for part in (text, notes) if part)
