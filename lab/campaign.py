@@ -59,20 +59,19 @@ def bring_up_alone(wishes: Wishes, *, say: Callable[[str], None]) -> LabRecord:
     decided = launch.decide(wishes, say=say, stopwatch=Stopwatch())
     topology = decided.topology
     console = wishes.output / "consoles" / f"{topology.node.name}.log"
-    disks = prepare.prepared(
-        topology, decided.images, decided.chosen.accelerator, console=console, say=say
-    )
+    disks = prepare.prepared(topology, decided.images, decided.chosen, console=console, say=say)
     start = Start(
         topology=topology.name,
         spec=topology.node,
         image=decided.images.node,
         disks=disks,
         accelerator=decided.chosen.accelerator,
+        emulator=decided.chosen.emulator,
         console=console,
     )
     lab = bring_up(start)
     try:
-        prepare.activate(lab.node, topology)
+        prepare.activate(lab.node, topology, decided.chosen.accelerator)
     except BaseException:
         take_down(lab.folder)
         raise

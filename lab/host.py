@@ -43,6 +43,8 @@ class Chosen:
 
     accelerator: Accelerator
     reason: str
+    emulator: Path | None = None
+    """The QEMU that runs the node; None is the machine's own."""
 
 
 class _Probe(msgspec.Struct, frozen=True):
@@ -158,9 +160,9 @@ def facts() -> dict[str, str]:
     }
 
 
-def qemu_version() -> str:
-    """The first line of what the host's QEMU says of itself."""
-    return command.run([QEMU, "--version"], timeout_s=VERSION_TIMEOUT_S).stdout.splitlines()[0]
+def qemu_version(program: str | Path = QEMU) -> str:
+    """The first line of what a QEMU, the machine's own by default, says of itself."""
+    return command.run([program, "--version"], timeout_s=VERSION_TIMEOUT_S).stdout.splitlines()[0]
 
 
 def _total_memory_mib() -> int:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from lab import host, prepare
 from lab.bench import Bench
 from lab.errors import StoreError
+from lab.image import emulator
 from lab.image.build import build
 from lab.image.lock import load
 from lab.loader import load_topology
@@ -25,13 +26,17 @@ from lab.run import Run, exit_status
 from lab.stopwatch import Activity, Stopwatch
 from lab.store import Store
 from lab.units import format_duration
-from lab.virt.xml import Accelerator
+from lab.virt import domain
+from lab.virt.connection import connected, default_uri
+from lab.virt.xml import UNMITIGATED, Accelerator
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
     from lab.host import Chosen
     from lab.image.build import Images
+    from lab.image.lock import Lock
     from lab.node import Node
     from lab.options import Wishes
     from lab.plan import Plan
@@ -66,11 +71,15 @@ def decide(wishes: Wishes, *, say: Callable[[str], None], stopwatch: Stopwatch) 
     topology = load_topology(wishes.topology)
     cells = select(wishes.cells)
     host.check_room(topology)
+    lock = load()
     with stopwatch.spending(Activity.BUILDING):
-        images = build(load(), say=say)
+        images = build(lock, say=say)
     chosen = host.choose_accelerator(wishes.accel, images.node)
     say(f"node under {chosen.accelerator}: {chosen.reason}")
     is_emulated = chosen.accelerator is Accelerator.TCG
+    if is_emulated:
+        with stopwatch.spending(Activity.BUILDING):
+            chosen = replace(chosen, emulator=choose_emulator(lock, say=say))
     name = wishes.profile or ("smoke" if is_emulated else "standard")
     settled = PROFILES[name]
     seed = secrets.randbelow(SEED_LIMIT) if wishes.seed is None else wishes.seed
@@ -87,6 +96,20 @@ def decide(wishes: Wishes, *, say: Callable[[str], None], stopwatch: Stopwatch) 
         images=images,
         chosen=chosen,
     )
+
+
+def choose_emulator(lock: Lock, *, say: Callable[[str], None]) -> Path | None:
+    """A QEMU that keeps an emulated node: the machine's own if it can, or the lock's."""
+    own = host.qemu_version()
+    if emulator.is_sound(own):
+        return None
+    program = emulator.build(lock, say=say)
+    with connected(default_uri()) as connection:
+        problem = domain.emulator_problem(connection, program)
+    if problem:
+        say(f"the machine's own QEMU emulates, and may lose the node: {own}; {problem}")
+        return None
+    return program
 
 
 def open_store(decided: Decided) -> Store:
@@ -110,13 +133,12 @@ def running(
     With ``--keep always``, or ``failed`` and something bad on record, the lab stays up.
     """
     topology, images = decided.topology, decided.images
-    accelerator = decided.chosen.accelerator
     console = store.console_path(topology.node.name)
     with stopwatch.spending(Activity.BUILDING):
         disks = prepare.prepared(
             topology,
             images,
-            accelerator,
+            decided.chosen,
             console=store.console_path(f"{topology.node.name}-preparing"),
             say=say,
         )
@@ -126,7 +148,8 @@ def running(
         spec=topology.node,
         image=images.node,
         disks=disks,
-        accelerator=accelerator,
+        accelerator=decided.chosen.accelerator,
+        emulator=decided.chosen.emulator,
         console=console,
     )
     with stopwatch.spending(Activity.BOOTING):
@@ -136,9 +159,9 @@ def running(
     try:
         say(f"{topology.node.name} answers ssh after {format_duration(stopwatch.node_ready_s)}")
         with stopwatch.spending(Activity.BOOTING):
-            prepare.activate(lab.node, topology)
+            prepare.activate(lab.node, topology, decided.chosen.accelerator)
         store.set_environment(_environment(decided, lab.node))
-        bench = Bench(prepare.setting(topology, images, lab.node), store, stopwatch)
+        bench = Bench(prepare.setting(topology, images, lab), store, stopwatch)
         try:
             yield bench
         finally:
@@ -177,6 +200,7 @@ def _keeps(decided: Decided, store: Store) -> bool:
 
 def _environment(decided: Decided, node: Node) -> Environment:
     topology, images = decided.topology, decided.images
+    is_emulated = decided.chosen.accelerator is Accelerator.TCG
     questions = {
         "node kernel": "uname -r",
         "node cpu": "sed -n 's/^model name.*: //p' /proc/cpuinfo | head -n1",
@@ -191,7 +215,7 @@ def _environment(decided: Decided, node: Node) -> Environment:
     answers = node.gather(questions, timeout_s=VERSIONS_TIMEOUT_S)
     return Environment(
         accelerator=decided.chosen.accelerator,
-        is_emulated=decided.chosen.accelerator is Accelerator.TCG,
+        is_emulated=is_emulated,
         accelerator_reason=decided.chosen.reason,
         host=host.facts(),
         images={
@@ -199,11 +223,16 @@ def _environment(decided: Decided, node: Node) -> Environment:
             "guest": images.guest.digest,
             "workload": images.workload.digest,
         },
-        versions={name: answer.strip() for name, answer in answers.items()},
+        versions={
+            "node's QEMU": host.qemu_version(decided.chosen.emulator or host.QEMU),
+            **{name: answer.strip() for name, answer in answers.items()},
+        },
         knobs={
             "node cpus": str(topology.node.cpus),
             "node memory": f"{topology.node.memory_mib} MiB",
             "sandbox cpus": str(topology.sandbox.cpus),
             "sandbox memory": f"{topology.sandbox.memory_mib} MiB",
+            "kernel mitigations": f"{UNMITIGATED} in node and guest" if is_emulated else "default",
+            "guest memory": "2 MiB pages" if is_emulated else "as the node gives it",
         },
     )

@@ -23,14 +23,16 @@ from lab.runtime.pods import PLUGIN, PLUGINS
 from lab.runtime.setting import CTR, Setting
 from lab.storage.backend import Snapshotter
 from lab.storage.thin import VOLUME_MIB
+from lab.virt.xml import UNMITIGATED, Accelerator
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from lab.host import Chosen
     from lab.image.build import Images
     from lab.node import Node
+    from lab.provision import Lab
     from lab.topology import Topology
-    from lab.virt.xml import Accelerator
 
 log = logging.getLogger(__name__)
 
@@ -74,6 +76,10 @@ systemctl restart containerd
 """What a node needs at each start, once its data disk is divided. The default route leads
 nowhere: without one the node would not answer for the pods' gateway (arp(7), proxy_arp). The
 sandboxes have a tmpfs of their own because /run allows no device files: macvtap needs one."""
+
+LARGE_PAGES = "mount -o remount,huge=always /dev/shm\n"
+"""For guests of an emulated node: each page that a guest touches first costs it an exit, 40 000
+of them in one boot, and large pages are one exit for 512 small ones."""
 
 CNI_PLUGIN = Path(__file__).parent / "network" / "calico-veth.sh"
 
@@ -119,7 +125,7 @@ IMPORT = "".join(
 def prepared(
     topology: Topology,
     images: Images,
-    accelerator: Accelerator,
+    chosen: Chosen,
     *,
     console: Path,
     say: Callable[[str], None],
@@ -142,34 +148,39 @@ def prepared(
         shutil.rmtree(unfinished, ignore_errors=True)
         unfinished.mkdir(parents=True)
         try:
-            _prepare(topology, images, accelerator, unfinished, console=console, scripts=scripts)
+            _prepare(topology, images, chosen, unfinished, console=console, scripts=scripts)
             unfinished.rename(folder)
         finally:
             shutil.rmtree(unfinished, ignore_errors=True)
     return disks
 
 
-def activate(node: Node, topology: Topology) -> None:
+def activate(node: Node, topology: Topology, accelerator: Accelerator) -> None:
     """Make a node that has started from prepared disks ready for sandboxes."""
-    node.script(divide_script(topology) + ACTIVATE, timeout_s=SCRIPT_TIMEOUT_S)
+    script = divide_script(topology) + ACTIVATE
+    if accelerator is Accelerator.TCG:
+        script += LARGE_PAGES
+    node.script(script, timeout_s=SCRIPT_TIMEOUT_S)
 
 
-def setting(topology: Topology, images: Images, node: Node) -> Setting:
-    """What the sandboxes on *node* are started from."""
+def setting(topology: Topology, images: Images, lab: Lab) -> Setting:
+    """What the sandboxes on the *lab*'s node are started from."""
+    is_emulated = lab.record.accelerator is Accelerator.TCG
     return Setting(
-        node=node,
+        node=lab.node,
         topology=topology,
         image=images.workload.reference,
         layer=images.workload.layer,
         guest_kernel=f"/{SHARE}/vmlinux",
         guest_initramfs=f"/{SHARE}/initramfs",
+        guest_parameters=UNMITIGATED if is_emulated else "",
     )
 
 
 def _prepare(
     topology: Topology,
     images: Images,
-    accelerator: Accelerator,
+    chosen: Chosen,
     folder: Path,
     *,
     console: Path,
@@ -187,7 +198,8 @@ def _prepare(
             spec=topology.node,
             image=images.node,
             disks=disks,
-            accelerator=accelerator,
+            accelerator=chosen.accelerator,
+            emulator=chosen.emulator,
             console=console,
             keeps_disks=True,
         )

@@ -77,6 +77,8 @@ class Start:
     disks: Disks
     accelerator: Accelerator
     console: Path
+    emulator: Path | None = None
+    """The QEMU that runs the node; None is the machine's own."""
     keeps_disks: bool = False
     """The node writes to *disks* themselves, not to overlays: that is how they are prepared."""
 
@@ -233,6 +235,7 @@ def _start_domain(
 ) -> int:
     """Start the node on a free port of 127.0.0.1, and return that port."""
     with connected(record.uri) as connection:
+        confined_by = domain.confined_by(connection) if start.emulator else None
         for attempt in range(1, PORT_TRIES + 1):
             port = _free_port()
             xml = domain_xml(
@@ -249,6 +252,8 @@ def _start_domain(
                     console=Path(record.console),
                     ssh_port=port,
                     credentials=credentials,
+                    emulator=start.emulator,
+                    confined_by=confined_by,
                 )
             )
             try:

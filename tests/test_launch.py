@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -13,6 +13,7 @@ import pytest
 from lab import host, launch, prepare
 from lab.errors import HostError, ProvisionError, UsageError
 from lab.host import Chosen
+from lab.image import emulator
 from lab.image.build import GuestImage, Images, NodeImage, WorkloadImage
 from lab.launch import Decided, decide, finish, open_store, running
 from lab.matrix import DEFAULT_CELLS, select
@@ -22,6 +23,7 @@ from lab.provision import Disks
 from lab.records import RunStatus
 from lab.run import Run
 from lab.stopwatch import Activity, Stopwatch
+from lab.virt import domain
 from lab.virt.xml import Accelerator
 from tests.fake_run import CREATED, FakeRun, Trouble
 from tests.fakes import Clock
@@ -95,6 +97,7 @@ def world(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> World:
     monkeypatch.setattr(launch, "build", world.build)
     monkeypatch.setattr(host, "check_room", lambda topology: world.do(f"room for {topology.name}"))
     monkeypatch.setattr(host, "choose_accelerator", world.choose_accelerator)
+    monkeypatch.setattr(host, "qemu_version", lambda *_: "QEMU emulator version 10.2.0")
     monkeypatch.setattr(host, "facts", lambda: {"cpus": "2"})
     monkeypatch.setattr(prepare, "prepared", world.prepared)
     monkeypatch.setattr(prepare, "activate", lambda *_: world.do("activate", 6))
@@ -369,3 +372,48 @@ def test_how_a_run_ended_is_on_record(
     assert run.header.status is status
     assert run.timeline is not None
     assert (run.timeline.measuring_s, run.timeline.total_s) == (5, 5)
+
+
+@pytest.fixture
+def old_qemu(world: World, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """A machine whose own QEMU may lose a node; what libvirt says of ours, empty if it is fine."""
+    assert not world.done
+    said = [""]
+    monkeypatch.setattr(host, "qemu_version", lambda *_: "QEMU emulator version 7.2.22")
+    monkeypatch.setattr(emulator, "build", lambda *_, **__: Path("/images/emulator/qemu"))
+    monkeypatch.setattr(launch, "connected", lambda _uri: nullcontext("connection"))
+    monkeypatch.setattr(domain, "emulator_problem", lambda *_: said[0])
+    return said
+
+
+@pytest.mark.usefixtures("old_qemu")
+def test_an_emulated_node_is_run_by_a_qemu_that_keeps_it(world: World, wishes: Wishes) -> None:
+    decided = decide(wishes, say=lambda _: None, stopwatch=Stopwatch())
+
+    assert world.done
+    assert decided.chosen.emulator == Path("/images/emulator/qemu")
+
+
+@pytest.mark.usefixtures("old_qemu")
+def test_hardware_needs_no_emulator(world: World, wishes: Wishes) -> None:
+    world.accelerator = Accelerator.KVM
+
+    assert decide(wishes, say=lambda _: None, stopwatch=Stopwatch()).chosen.emulator is None
+
+
+def test_a_machine_with_a_sound_qemu_uses_it(world: World, wishes: Wishes) -> None:
+    assert decide(wishes, say=lambda _: None, stopwatch=Stopwatch()).chosen.emulator is None
+    assert world.done
+
+
+def test_where_libvirt_cannot_start_ours_the_machines_own_runs_and_the_risk_is_said(
+    world: World, wishes: Wishes, old_qemu: list[str]
+) -> None:
+    old_qemu[0] = "Permission denied"
+    said: list[str] = []
+
+    decided = decide(wishes, say=said.append, stopwatch=Stopwatch())
+
+    assert world.done
+    assert decided.chosen.emulator is None
+    assert any("may lose the node" in line and "Permission denied" in line for line in said)

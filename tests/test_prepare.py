@@ -12,7 +12,9 @@ import pytest
 
 from lab import prepare
 from lab.errors import ProvisionError
+from lab.host import Chosen
 from lab.image.build import GuestImage, Images, NodeImage, WorkloadImage
+from lab.provision import Lab, LabRecord
 from lab.topology import NodeSpec, Topology
 from lab.virt.xml import Accelerator
 from tests.runtime.fake_node import FakeNode
@@ -37,6 +39,21 @@ def images(digest: str = "d1") -> Images:
         guest=GuestImage("d2", NOWHERE, NOWHERE),
         workload=WorkloadImage("d3", NOWHERE, "lab.local/workload:1", "sha256:1a2b"),
     )
+
+
+def lab_of(node: FakeNode, accelerator: Accelerator) -> Lab:
+    record = LabRecord(
+        id="lab-bench-1",
+        topology="bench",
+        accelerator=accelerator,
+        uri="test:///default",
+        node="node-1",
+        owner_pid=1,
+        created="2026-11-24T00:00:00+00:00",
+        console="/nowhere",
+        sockets="/nowhere",
+    )
+    return Lab(record, node)
 
 
 def parts(script: str) -> list[tuple[str, int, int]]:
@@ -119,7 +136,7 @@ def test_a_start_from_prepared_disks_divides_and_activates_but_makes_nothing_ane
 ) -> None:
     node = FakeNode(tmp_path)
 
-    prepare.activate(node, topology())
+    prepare.activate(node, topology(), Accelerator.KVM)
 
     (script,) = node.ran
     assert script.startswith("dmsetup create lab-images ")
@@ -131,12 +148,24 @@ def test_a_start_from_prepared_disks_divides_and_activates_but_makes_nothing_ane
 def test_sandboxes_are_started_from_what_the_node_carries(tmp_path: Path) -> None:
     node = FakeNode(tmp_path)
 
-    setting = prepare.setting(topology(), images(), node)
+    setting = prepare.setting(topology(), images(), lab_of(node, Accelerator.KVM))
 
     assert setting.node is node
+    assert setting.guest_parameters == ""
     assert (setting.image, setting.layer) == ("lab.local/workload:1", "sha256:1a2b")
     assert setting.guest_kernel == "/usr/share/kata-lab/vmlinux"
     assert setting.guest_initramfs == "/usr/share/kata-lab/initramfs"
+
+
+def test_an_emulated_node_gives_its_guests_large_pages_and_no_fences(tmp_path: Path) -> None:
+    node = FakeNode(tmp_path)
+
+    prepare.activate(node, topology(), Accelerator.TCG)
+    setting = prepare.setting(topology(), images(), lab_of(node, Accelerator.TCG))
+
+    (script,) = node.ran
+    assert script.endswith("mount -o remount,huge=always /dev/shm\n")
+    assert setting.guest_parameters == "mitigations=off"
 
 
 class Preparing:
@@ -152,7 +181,7 @@ class Preparing:
         self,
         _topology: Topology,
         _images: Images,
-        _accelerator: Accelerator,
+        _chosen: Chosen,
         folder: Path,
         *,
         console: Path,
@@ -170,7 +199,7 @@ class Preparing:
         return prepare.prepared(
             topology(pool_gib=pool_gib),
             images(digest),
-            Accelerator.TCG,
+            Chosen(Accelerator.TCG, "for a test"),
             console=NOWHERE,
             say=self.said.append,
         )

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from lab.image import debs, disk, guest, kernel, mmdebstrap, node, rootfs, tools, workload
 from lab.image.entry import Entry, file
-from lab.image.packages import WITH_ESSENTIAL, PackageSet
+from lab.image.packages import IN_IMAGES, WITH_ESSENTIAL, PackageSet
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -40,10 +40,10 @@ def assemble(lock: Lock, scratch: Path, say: Say) -> Made:
     Args:
         say: Told each step in a line, before it starts.
     """
-    archives = {kind: scratch / f"{kind}.tar" for kind in PackageSet}
+    archives = {kind: scratch / f"{kind}.tar" for kind in IN_IMAGES}
     with ExitStack() as cleanup:
         say(f"installing the node's {len(lock.of(PackageSet.NODE))} packages")
-        runs = {kind: _start(lock, kind, archives[kind], cleanup) for kind in PackageSet}
+        runs = {kind: _start(lock, kind, archives[kind], cleanup) for kind in IN_IMAGES}
         for kind in (PackageSet.TOOLS, PackageSet.GUEST, PackageSet.WORKLOAD):
             runs[kind].finish(timeout_s=mmdebstrap.MAKE_TIMEOUT_S)
         with rootfs.opened(archives[PackageSet.TOOLS]) as root:

@@ -17,6 +17,7 @@ from lab import files
 from lab.errors import ImageError
 from lab.image import debs, disk, guest, mmdebstrap
 from lab.image.assemble import Say, assemble, parts_of
+from lab.image.packages import IN_IMAGES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -130,7 +131,7 @@ def _recorded(note: Path, home: Path) -> _Record | None:
 
 
 def _fetch(lock: Lock, say: Say) -> None:
-    if missing := debs.missing(lock.packages):
+    if missing := debs.missing(lock.of(*IN_IMAGES)):
         megabytes = sum(package.size for package in missing) / 1e6
         say(f"fetching {len(missing)} packages ({megabytes:.0f} MB)")
         debs.fetch(missing)
@@ -193,7 +194,7 @@ def _images(record: _Record, home: Path) -> Images:
 
 def _input_digest(lock: Lock) -> str:
     """Digest the lock, and every line that says how an image is made of it."""
-    digest = hashlib.sha256(msgspec.json.encode(lock))
+    digest = hashlib.sha256(msgspec.json.encode((lock.epoch, lock.of(*IN_IMAGES))))
     recipe = [*MODULE_DIRECTORY.glob("*.py"), *(MODULE_DIRECTORY / "data").rglob("*")]
     for path in sorted(path for path in recipe if path.is_file()):
         digest.update(f"{path.relative_to(MODULE_DIRECTORY)} {files.sha256(path)}\n".encode())

@@ -13,7 +13,15 @@ import msgspec
 from lab import files
 from lab.errors import ImageError
 from lab.image import mmdebstrap
-from lab.image.packages import ARCHITECTURE, SUITE, WANTED, WITH_ESSENTIAL, PackageSet
+from lab.image.packages import (
+    ARCHITECTURE,
+    BACKPORTS,
+    FROM_BACKPORTS,
+    SUITE,
+    WANTED,
+    WITH_ESSENTIAL,
+    PackageSet,
+)
 
 LOCK_FILE = Path(__file__).with_name("lock.toml")
 DAY_S = 86_400
@@ -61,9 +69,11 @@ class Lock(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     epoch: Annotated[int, msgspec.Meta(gt=0)]
     packages: tuple[Package, ...]
 
-    def of(self, kind: PackageSet) -> tuple[Package, ...]:
-        """Return the packages of one set."""
-        return tuple(package for package in self.packages if kind in package.sets)
+    def of(self, *kinds: PackageSet) -> tuple[Package, ...]:
+        """Return the packages that are in any of the sets."""
+        return tuple(
+            package for package in self.packages if not set(kinds).isdisjoint(package.sets)
+        )
 
 
 def load(path: Path = LOCK_FILE) -> Lock:
@@ -143,10 +153,11 @@ def _questions() -> str:
     lines = []
     for kind, wanted in WANTED.items():
         essential = "'?essential' " if kind in WITH_ESSENTIAL else ""
+        suite = f"--target-release {BACKPORTS} " if kind in FROM_BACKPORTS else ""
         lines.append(f"echo 'lab-set: {kind}'")
         lines.append(
             "apt-get install --yes --print-uris --no-install-recommends"
-            f" -o Acquire::ForceHash=SHA256 {essential}{' '.join(wanted)}"
+            f" -o Acquire::ForceHash=SHA256 {suite}{essential}{' '.join(wanted)}"
         )
     return "\n".join(lines)
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from lab import command, files
 from lab.command import Completed
 from lab.errors import CommandError, ImageError, LabError
-from lab.image.packages import SUITE
+from lab.image.packages import BACKPORTS, SUITE
 from lab.wait import Pending, wait_for
 
 if TYPE_CHECKING:
@@ -28,6 +28,11 @@ MAKE_TIMEOUT_S = 900.0
 POLL_S = 0.1
 # With this, apt inside a hook uses the sources and indexes of the system being made.
 _USE_ITS_APT = "set -eu; export APT_CONFIG=$MMDEBSTRAP_APT_CONFIG"
+# The suite's first source says where its backports are too, whatever mirror was chosen.
+_ADD_BACKPORTS = (
+    f's="$1/etc/apt/sources.list"; sed -n "s/ {SUITE} / {BACKPORTS} /p" "$s" | head -n 1 >"$s.add";'
+    ' cat "$s.add" >>"$s"; rm "$s.add"'
+)
 # The kernel's words, and apt's.
 _DISK_FULL = ("No space left on device", "enough free space")
 
@@ -143,6 +148,7 @@ def _with_mirror(hooks: Sequence[str], *, timeout_s: float) -> None:
     mirror = os.environ.get(MIRROR_VARIABLE)
     arguments = [
         *("--variant=custom", "--format=null"),
+        f"--setup-hook={_ADD_BACKPORTS}",
         *(f"--customize-hook={hook}" for hook in hooks),
         *(SUITE, "/dev/null"),
         *([mirror] if mirror else []),

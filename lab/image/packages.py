@@ -5,6 +5,8 @@ from __future__ import annotations
 from enum import StrEnum
 
 SUITE = "trixie"
+BACKPORTS = f"{SUITE}-backports"
+"""Newer versions for the same suite, by request only."""
 ARCHITECTURE = "amd64"
 
 
@@ -15,6 +17,7 @@ class PackageSet(StrEnum):
     GUEST = "guest"
     WORKLOAD = "workload"
     TOOLS = "tools"
+    EMULATOR = "emulator"
 
 
 WANTED: dict[PackageSet, tuple[str, ...]] = {
@@ -67,7 +70,12 @@ WANTED: dict[PackageSet, tuple[str, ...]] = {
         "util-linux",
     ),
     PackageSet.TOOLS: ("e2fsprogs", "libarchive13t64", "zstd"),
+    PackageSet.EMULATOR: ("qemu-system-x86",),
 }
 
+IN_IMAGES = (PackageSet.NODE, PackageSet.GUEST, PackageSet.WORKLOAD, PackageSet.TOOLS)
+"""The sets that every bench needs; the emulator is for machines that cannot do without."""
+
+FROM_BACKPORTS = frozenset({PackageSet.EMULATOR})
 # A bootable system has all that Debian calls essential; the other sets are only unpacked.
 WITH_ESSENTIAL = frozenset({PackageSet.NODE})

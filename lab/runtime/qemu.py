@@ -40,6 +40,8 @@ class Machine:
     initramfs: str
     cpus: int
     memory_mib: int
+    parameters: str = ""
+    """What the kernel is told besides what Kata tells it."""
 
 
 def arguments(
@@ -70,11 +72,18 @@ def arguments(
         "fw_cfg": f"name={SETUP},file={folder}/setup",
         "kernel": machine.kernel,
         "initrd": machine.initramfs,
-        "append": f"{KERNEL_PARAMETERS} nr_cpus={machine.cpus} lab.modules={','.join(modules)}",
+        "append": " ".join(
+            (
+                KERNEL_PARAMETERS,
+                f"nr_cpus={machine.cpus}",
+                *machine.parameters.split(),
+                f"lab.modules={','.join(modules)}",
+            )
+        ),
         "pidfile": f"{folder}/qemu.pid",
     }
     objects = (
-        f"memory-backend-file,id=dimm1,size={memory},mem-path=/dev/shm,share=on",
+        f"memory-backend-file,id=dimm1,size={memory},mem-path=/dev/shm,share=on,align=2M",
         "rng-random,id=rng0,filename=/dev/urandom",
     )
     chardevs = (

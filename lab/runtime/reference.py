@@ -221,6 +221,7 @@ class ReferenceSandbox:
                 initramfs=self._setting.guest_initramfs,
                 cpus=self._setting.topology.sandbox.cpus,
                 memory_mib=self._setting.topology.sandbox.memory_mib,
+                parameters=self._setting.guest_parameters,
             ),
             pod=self.pod,
             tap=tap,

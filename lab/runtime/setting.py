@@ -30,6 +30,8 @@ class Setting:
     guest_kernel: str
     """A path on the node, like the next one."""
     guest_initramfs: str
+    guest_parameters: str = ""
+    """What the guest's kernel is told besides what Kata tells it."""
 
 
 def pss_script(pid_question: str) -> str:

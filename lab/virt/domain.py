@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import logging
+import xml.etree.ElementTree as ET
 from typing import TYPE_CHECKING
 
 import libvirt
 
 from lab.errors import ProvisionError
+from lab.virt.xml import APPARMOR
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from lab.virt.connection import Connection
 
 log = logging.getLogger(__name__)
@@ -46,6 +50,26 @@ def start(connection: Connection, xml: str, *, name: str) -> None:
             remedy="run `lab doctor`; if it finds nothing, read libvirt's log of the machine"
             f" (qemu/{name}.log in libvirt's log folder)",
         ) from error
+
+
+def emulator_problem(connection: Connection, emulator: Path) -> str:
+    """Why libvirt cannot start a machine with *emulator*, in its own words; empty if it can."""
+    try:
+        connection.call(
+            f"asking {emulator} what it can do",
+            lambda: connection.raw.getDomainCapabilities(str(emulator), None, None, "qemu", 0),
+            timeout_s=START_TIMEOUT_S,
+        )
+    except libvirt.libvirtError as error:
+        return str(error.get_error_message())
+    return ""
+
+
+def confined_by(connection: Connection) -> str | None:
+    """The security model in force whose profiles list the programs a machine may run."""
+    capabilities = connection.call("reading capabilities", connection.raw.getCapabilities)
+    models = ET.fromstring(capabilities).findall("host/secmodel/model")  # noqa: S314 - libvirt's
+    return next((APPARMOR for model in models if model.text == APPARMOR), None)
 
 
 def is_running(connection: Connection, name: str) -> bool:

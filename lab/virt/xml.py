@@ -18,6 +18,9 @@ MANAGEMENT_SLOT = "0x10"
 TRANSLATION_CACHE_MIB = 1024
 """Room for TCG's translated code: QEMU's default overflows while a node boots."""
 KERNEL_PARAMETERS = "root=/dev/vda rw console=ttyS0 quiet net.ifnames=0 audit=0 no_timer_check"
+UNMITIGATED = "mitigations=off"
+"""For kernels on an emulated processor: it speculates about nothing, and pays for each fence."""
+APPARMOR = "apparmor"
 
 
 class Accelerator(StrEnum):
@@ -46,6 +49,10 @@ class DomainSpec:
     """On 127.0.0.1, forwarded to the node's port 22."""
     credentials: tuple[str, ...]
     """SMBIOS OEM strings that systemd imports as credentials (systemd.system-credentials(7))."""
+    emulator: Path | None = None
+    """The QEMU that runs the domain; None is the machine's own."""
+    confined_by: str | None = None
+    """The security model whose profiles know only the machine's own QEMU, if there is one."""
 
 
 def domain_xml(spec: DomainSpec) -> str:
@@ -61,6 +68,8 @@ def domain_xml(spec: DomainSpec) -> str:
     _add_boot(domain, spec)
     _add_processor(domain, spec)
     _add_devices(_child(domain, "devices"), spec)
+    if spec.emulator and spec.confined_by:
+        _child(domain, "seclabel", type="none", model=spec.confined_by)
     _add_management(domain, spec)
     ET.indent(domain)
     return ET.tostring(domain, encoding="unicode")
@@ -71,7 +80,8 @@ def _add_boot(domain: ET.Element, spec: DomainSpec) -> None:
     _text(system, "type", "hvm", arch="x86_64", machine="q35")
     _text(system, "kernel", str(spec.kernel))
     _text(system, "initrd", str(spec.initramfs))
-    _text(system, "cmdline", KERNEL_PARAMETERS)
+    is_emulated = spec.accelerator is Accelerator.TCG
+    _text(system, "cmdline", KERNEL_PARAMETERS + (f" {UNMITIGATED}" if is_emulated else ""))
     _child(system, "smbios", mode="sysinfo")
     strings = _child(_child(domain, "sysinfo", type="smbios"), "oemStrings")
     for credential in spec.credentials:
@@ -94,6 +104,8 @@ def _add_processor(domain: ET.Element, spec: DomainSpec) -> None:
 
 
 def _add_devices(devices: ET.Element, spec: DomainSpec) -> None:
+    if spec.emulator:
+        _text(devices, "emulator", str(spec.emulator))
     # The root disk is thrown away with the run: nothing need reach the host's disk in order.
     _disk(devices, spec.root_disk, target="vda", cache="unsafe")
     # What is measured lies here: no cache of the host in between.

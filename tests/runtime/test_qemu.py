@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from ipaddress import IPv4Interface
 
 import pytest
@@ -24,16 +25,17 @@ MACHINE = Machine(
     cpus=1,
     memory_mib=512,
 )
+TAP = Tap(netdev="tap,id=network-0,vhost=on,ifname=tap0_kata", namespace="boot7")
 LINE = arguments(
     MACHINE,
     pod=POD,
-    tap=Tap(netdev="tap,id=network-0,vhost=on,ifname=tap0_kata", namespace="boot7"),
+    tap=TAP,
     storage=("-device", "the-storage"),
     modules=("virtio_net", "virtiofs"),
 )
 GOLDEN = """\
 /usr/bin/qemu-system-x86_64
--object memory-backend-file,id=dimm1,size=512M,mem-path=/dev/shm,share=on
+-object memory-backend-file,id=dimm1,size=512M,mem-path=/dev/shm,share=on,align=2M
 -object rng-random,id=rng0,filename=/dev/urandom
 -chardev file,id=console0,path=/run/kata-lab/boot7/console.log
 -chardev socket,id=agent0,path=/run/kata-lab/boot7/agent.sock,server=on,wait=off
@@ -103,3 +105,11 @@ def test_a_larger_sandbox_has_more_of_everything(cpus: int, memory_mib: int) -> 
     assert f"nr_cpus={cpus} " in line[line.index("-append") + 1]
     assert line[line.index("-m") + 1].startswith(f"{memory_mib}M,")
     assert f"size={memory_mib}M," in line[line.index("-object") + 1]
+
+
+def test_what_else_the_kernel_is_told_comes_before_the_guests_modules() -> None:
+    machine = replace(MACHINE, parameters="mitigations=off")
+
+    words = arguments(machine, pod=POD, tap=TAP, storage=(), modules=("ext4",))
+
+    assert words[words.index("-append") + 1].endswith("nr_cpus=1 mitigations=off lab.modules=ext4")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, NoReturn
 
 import libvirt
@@ -156,6 +157,32 @@ def test_a_domain_that_will_not_end_is_said_with_libvirts_words() -> None:
 
     with pytest.raises(ProvisionError, match=f"cannot end {NAME}: {words}"):
         domain.destroy(refusing(libvirt.VIR_ERR_SYSTEM_ERROR, words), NAME)
+
+
+def test_an_emulator_that_libvirt_can_start_is_no_problem() -> None:
+    asked: list[object] = []
+    raw = SimpleNamespace(getDomainCapabilities=lambda *what: asked.append(what))
+
+    assert domain.emulator_problem(Connection(URI, raw), Path("/images/qemu")) == ""
+    assert asked == [("/images/qemu", None, None, "qemu", 0)]
+
+
+def test_an_emulator_that_libvirt_cannot_start_is_said_with_its_words() -> None:
+    connection = refusing(libvirt.VIR_ERR_INTERNAL_ERROR, "cannot execute: Permission denied")
+
+    problem = domain.emulator_problem(connection, Path("/images/qemu"))
+
+    assert problem == "cannot execute: Permission denied"
+
+
+@pytest.mark.parametrize(("models", "expected"), [("dac", None), ("apparmor dac", "apparmor")])
+def test_only_a_model_with_a_list_of_programs_confines(models: str, expected: str | None) -> None:
+    labels = "".join(f"<secmodel><model>{model}</model></secmodel>" for model in models.split())
+    raw = SimpleNamespace(
+        getCapabilities=lambda: f"<capabilities><host>{labels}</host></capabilities>"
+    )
+
+    assert domain.confined_by(Connection(URI, raw)) == expected
 
 
 def test_a_libvirt_that_cannot_tell_is_not_taken_for_no() -> None:

@@ -118,3 +118,32 @@ def test_no_character_breaks_the_document(name: str) -> None:
 def test_one_node_is_always_described_alike() -> None:
     assert domain_xml(SPEC) == domain_xml(replace(SPEC))
     assert not re.search(r"uuid|date|time>", domain_xml(SPEC))
+
+
+def test_the_machines_own_emulator_is_not_named() -> None:
+    assert parsed(SPEC).find("devices/emulator") is None
+    assert parsed(SPEC).find("seclabel") is None
+
+
+@pytest.mark.parametrize("confined_by", [None, "apparmor"])
+def test_an_emulator_of_ours_is_named_and_no_profile_that_lacks_it_applies(
+    confined_by: str | None,
+) -> None:
+    emulator = Path("/images/emulator-1f/qemu-system-x86_64")
+
+    domain = parsed(replace(SPEC, emulator=emulator, confined_by=confined_by))
+
+    assert domain.findtext("devices/emulator") == str(emulator)
+    label = domain.find("seclabel")
+    expected = {"type": "none", "model": confined_by} if confined_by else None
+    assert (None if label is None else label.attrib) == expected
+
+
+def test_only_an_emulated_kernel_goes_without_mitigations() -> None:
+    lines = {
+        accelerator: parsed(replace(SPEC, accelerator=accelerator)).findtext("os/cmdline") or ""
+        for accelerator in Accelerator
+    }
+
+    assert "mitigations=off" in lines[Accelerator.TCG]
+    assert "mitigations" not in lines[Accelerator.KVM]
