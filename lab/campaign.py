@@ -9,6 +9,7 @@ import pytest
 
 from lab import launch, prepare, report
 from lab.errors import LabError
+from lab.interrupt import held_off
 from lab.provision import Start, bring_up, take_down
 from lab.pytest_plugin import COMPLETE, SCENARIOS, Handover
 from lab.run import Run, exit_status, find_run
@@ -46,9 +47,10 @@ def run_matrix(wishes: Wishes, console: Console) -> int:
     finally:
         # Whatever ended it: what was measured is kept, and can be looked at.
         is_complete = status in COMPLETE
-        run = launch.finish(store, stopwatch, is_complete=is_complete)
-        report.write(store.path)
-        _conclude(run, console)
+        with held_off("writing the report"):
+            run = launch.finish(store, stopwatch, is_complete=is_complete)
+            report.write(store.path)
+            _conclude(run, console)
     if status == pytest.ExitCode.INTERRUPTED:
         raise KeyboardInterrupt
     return exit_status(run) if is_complete else int(status)

@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 
 from lab.errors import HostError, LabError, UsageError
+from lab.interrupt import as_interrupt
 from lab.options import OPTIONS, Wishes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-    from types import FrameType
 
 OK, BAD, USAGE, INTERRUPTED = 0, 1, 2, 130
 _DISK_FULL = {errno.ENOSPC, errno.EDQUOT}
@@ -32,7 +32,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         format="%(asctime)s %(name)s: %(message)s",
         stream=sys.stderr,
     )
-    signal.signal(signal.SIGTERM, _as_interrupt)
+    signal.signal(signal.SIGTERM, as_interrupt)
+    signal.signal(signal.SIGHUP, as_interrupt)
     try:
         verb: Callable[[argparse.Namespace], int] = arguments.verb
         return verb(arguments)
@@ -232,11 +233,6 @@ def _complain(error: LabError) -> None:
     sys.stderr.write(f"lab: {error}\n")
     for note in getattr(error, "__notes__", ()):
         sys.stderr.write(f"{note}\n")
-
-
-def _as_interrupt(_signal: int, _frame: FrameType | None) -> None:
-    """SIGTERM ends a run as Ctrl-C does: everything is taken down."""
-    raise KeyboardInterrupt
 
 
 if __name__ == "__main__":

@@ -19,6 +19,7 @@ import msgspec
 from lab.command import run
 from lab.errors import HostError, LabError, ProvisionError
 from lab.files import state_dir, write_atomic
+from lab.interrupt import held_off
 from lab.ledger import Entry, Kind, Ledger
 from lab.node import Access, Node
 from lab.virt import domain
@@ -204,17 +205,19 @@ def take_down(folder: Path) -> None:
             next `lab down` can try again.
     """
     stuck = []
-    for entry in Ledger(folder / LEDGER).newest_first():
-        try:
-            _UNDO[entry.kind](entry)
-        except LabError as error:
-            stuck.append(f"{entry.kind} {entry.name}: {error.problem}")
+    with held_off(f"taking down {folder.name}"):
+        for entry in Ledger(folder / LEDGER).newest_first():
+            try:
+                _UNDO[entry.kind](entry)
+            except LabError as error:
+                stuck.append(f"{entry.kind} {entry.name}: {error.problem}")
+        if not stuck:
+            shutil.rmtree(folder)
     if stuck:
         raise ProvisionError(
             f"{folder.name} could not be taken down whole:\n  " + "\n  ".join(stuck),
             remedy=f"run `lab down {folder.name}` once that is mended",
         )
-    shutil.rmtree(folder)
 
 
 def labs_dir() -> Path:

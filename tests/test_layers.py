@@ -22,7 +22,7 @@ LAYERS = """
     cluster prepare provision runtime store run
     host image node virt network storage tools ledger noise questions stopwatch system
     topology matrix outcome sample stats plan loader records options profile
-    command wait files
+    command wait files interrupt
     errors units
 """
 LEVEL = {room: level for level, rooms in enumerate(LAYERS.splitlines()) for room in rooms.split()}
