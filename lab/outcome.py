@@ -51,6 +51,8 @@ class Fact(msgspec.Struct, frozen=True, kw_only=True):
     expected: str
     observed: str
     holds: bool
+    count: int | None = None
+    """What was counted so far, where something is: the measurements must have made it more."""
 
 
 class Evidence(msgspec.Struct, frozen=True, kw_only=True):

@@ -170,6 +170,24 @@ def _doubt(kept: tuple[Evidence, ...]) -> str:
             )
     if not any(evidence.phase == "before" and evidence.facts for evidence in kept):
         return "no evidence was read before the measurements"
+    return _standstill(kept)
+
+
+def _standstill(kept: tuple[Evidence, ...]) -> str:
+    """Which counter the measurements have not moved: they went another way then."""
+    counted = {
+        phase: {
+            fact.subject: fact.count
+            for evidence in kept
+            if evidence.phase == phase
+            for fact in evidence.facts
+            if fact.count is not None
+        }
+        for phase in ("before", "after")
+    }
+    for subject, count in counted["after"].items():
+        if count <= counted["before"].get(subject, count - 1):
+            return f"evidence after the measurements: {subject}: still at {count}, as before"
     return ""
 
 

@@ -4,6 +4,7 @@ import errno
 import json
 import os
 import shutil
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -287,6 +288,29 @@ def test_nothing_measured_is_a_failure(tmp_path: Path) -> None:
 
     assert exit_status(Run.load(FakeRun(cells=CELLS, trouble=trouble).write(tmp_path))) == 1
     assert exit_status(Run.load(FakeRun(cells=()).write(tmp_path))) == 1
+
+
+@pytest.mark.parametrize(("before", "after", "moved"), [(12, 80412, True), (12, 12, False)])
+def test_a_counter_that_the_measurements_have_not_moved_makes_its_boot_invalid(
+    finished: Path,
+    before: int,
+    after: int,
+    moved: bool,  # noqa: FBT001
+) -> None:
+    run = Run.load(finished)
+    counts = {"before": before, "after": after}
+    kept = tuple(
+        msgspec.structs.replace(
+            each,
+            facts=(msgspec.structs.replace(each.facts[0], count=counts[each.phase]),),
+        )
+        for each in run.evidence[GUEST]
+    )
+
+    distrusted = replace(run, evidence={**run.evidence, GUEST: kept}).distrusted
+
+    assert (GUEST in distrusted) is not moved
+    assert moved or "still at 12, as before" in distrusted[GUEST]
 
 
 def test_evidence_that_contradicts_the_cell_makes_its_boot_invalid(tmp_path: Path) -> None:

@@ -73,4 +73,5 @@ def _redirect(source: str, target: str, text: str) -> Fact:
         expected="u32, mirred egress redirect, packets counted",
         observed=f"{'u32, mirred egress redirect' if is_redirect else 'none'}, {packets} packets",
         holds=is_redirect and packets > 0,
+        count=packets,
     )
