@@ -20,6 +20,10 @@ TRANSLATION_CACHE_MIB = 1024
 KERNEL_PARAMETERS = "root=/dev/vda rw console=ttyS0 quiet net.ifnames=0 audit=0 no_timer_check"
 UNMITIGATED = "mitigations=off"
 """For kernels on an emulated processor: it speculates about nothing, and pays for each fence."""
+TSC = "tsc=reliable"
+"""For an emulated node: its processors read one counter, the host's, but do not say so. Without
+this the node's clock is the HPET, which QEMU emulates in software, and KVM keeps moving its guests'
+TSC to catch up with that: now and then a guest's timer then fires for ever."""
 APPARMOR = "apparmor"
 
 
@@ -81,7 +85,8 @@ def _add_boot(domain: ET.Element, spec: DomainSpec) -> None:
     _text(system, "kernel", str(spec.kernel))
     _text(system, "initrd", str(spec.initramfs))
     is_emulated = spec.accelerator is Accelerator.TCG
-    _text(system, "cmdline", KERNEL_PARAMETERS + (f" {UNMITIGATED}" if is_emulated else ""))
+    extra = f" {TSC} {UNMITIGATED}" if is_emulated else ""
+    _text(system, "cmdline", KERNEL_PARAMETERS + extra)
     _child(system, "smbios", mode="sysinfo")
     strings = _child(_child(domain, "sysinfo", type="smbios"), "oemStrings")
     for credential in spec.credentials:
@@ -101,6 +106,8 @@ def _add_processor(domain: ET.Element, spec: DomainSpec) -> None:
     cpu = _child(domain, "cpu", mode="custom", match="exact", check="none")
     _text(cpu, "model", "EPYC", fallback="forbid")
     _child(cpu, "feature", policy="require", name="svm")
+    # Each copy to or from user space would break up translated code twice.
+    _child(cpu, "feature", policy="disable", name="smap")
 
 
 def _add_devices(devices: ET.Element, spec: DomainSpec) -> None:
