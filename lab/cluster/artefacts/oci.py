@@ -153,6 +153,6 @@ def _add(archive: tarfile.TarFile, name: str, data: bytes) -> None:
 
 
 def _member(name: str, size: int) -> tarfile.TarInfo:
-    member = tarfile.TarInfo(name)  # of nobody, and of 1970
+    member = tarfile.TarInfo(name)  # without a date or an owner
     member.size = size
     return member
