@@ -47,7 +47,7 @@ def digest_of(reference: str) -> str:
     raw = run(("skopeo", "inspect", "--raw", source), timeout_s=INSPECT_TIMEOUT_S).stdout
     manifests = _document(raw, reference).get("manifests")
     if manifests is None:
-        argv = ("skopeo", "inspect", "--format", "{{.Digest}}", source)
+        argv = ("skopeo", "inspect", "--no-tags", "--format", "{{.Digest}}", source)
         found = run(argv, timeout_s=INSPECT_TIMEOUT_S).stdout.strip()
     else:
         found = next((one["digest"] for one in manifests if _is_ours(one)), "")

@@ -25,7 +25,7 @@ def test_an_image_for_one_platform_has_its_own_digest(registry: Registry) -> Non
     digest = registry.put(PAUSE, is_listed=False)
 
     assert skopeo.digest_of(PAUSE) == digest
-    assert registry.asked[1] == f"inspect --format {{{{.Digest}}}} docker://{PAUSE}"
+    assert registry.asked[1] == f"inspect --no-tags --format {{{{.Digest}}}} docker://{PAUSE}"
 
 
 @pytest.mark.parametrize(

@@ -51,7 +51,7 @@ echo "$*" >>"$home/asked"
 for last; do :; done
 case "$1 $2" in
 "inspect --raw") file="$home/raw/$(printf %s "${last#docker://}" | tr /: __)" ;;
-"inspect --format") file="$home/digest/$(printf %s "${last#docker://}" | tr /: __)" ;;
+"inspect --no-tags") file="$home/digest/$(printf %s "${last#docker://}" | tr /: __)" ;;
 "copy --quiet") file="$home/images/${4##*@sha256:}" ;;
 *) exit 9 ;;
 esac
