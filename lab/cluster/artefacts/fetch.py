@@ -36,11 +36,11 @@ def fetch(path: Path = lock.LOCK_FILE, *, say: Say) -> Lock:
     Raises:
         ArtefactError: if one cannot be had, or is not what is locked. What came before is kept.
     """
-    known = lock.load_official(path)
-    missing = [artefact for artefact in known.artefacts if not cache.has(artefact)]
-    if any(artefact.kind is Kind.IMAGE for artefact in missing):
-        skopeo.require()
     with cache.opened():
+        known = lock.load_official(path)
+        missing = [artefact for artefact in known.artefacts if not cache.has(artefact)]
+        if any(artefact.kind is Kind.IMAGE for artefact in missing):
+            skopeo.require()
         for artefact in missing:
             fetched = into_cache(artefact, say=say)
             if fetched != artefact:

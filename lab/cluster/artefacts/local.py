@@ -10,16 +10,14 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from lab import files
-from lab.cluster.artefacts import lock, oci, references
+from lab.cluster.artefacts import lock, oci, program, references
 from lab.cluster.artefacts.artefact import Artefact, Kind, Lock
-from lab.command import run
 from lab.errors import ArtefactError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-ASK_TIMEOUT_S = 60.0
 PROGRAMS = {
     "kubeadm": ("version", "--output", "short"),
     "kubelet": ("--version",),
@@ -82,11 +80,7 @@ def _program(file: Path) -> dict[str, Any]:
         raise _unknown(file, f"known: {', '.join(PROGRAMS)}")
     if not os.access(file, os.X_OK):
         raise ArtefactError(f"{file} is not executable", remedy=f"run `chmod +x {file}`")
-    try:
-        said = run((file.absolute(), *PROGRAMS[file.name]), timeout_s=ASK_TIMEOUT_S).stdout
-    except OSError as error:
-        problem = f"{file} cannot be run here: {error.strerror}"
-        raise ArtefactError(problem, remedy="build it for linux on amd64") from error
+    said = program.ask(file, *PROGRAMS[file.name])
     version = _VERSION.search(said)
     return {
         "name": file.name,

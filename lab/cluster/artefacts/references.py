@@ -5,13 +5,12 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from lab.command import run
+from lab.cluster.artefacts import program
 from lab.errors import ArtefactError
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-ASK_TIMEOUT_S = 60.0
 REFERENCE = re.compile(
     r"(?P<name>(localhost|[a-z0-9-]+(\.[a-z0-9-]+)+)(:[0-9]+)?(/[a-z0-9]+([._-]+[a-z0-9]+)*)+)"
     r":(?P<tag>[A-Za-z0-9_][A-Za-z0-9_.-]{0,127})"
@@ -30,9 +29,8 @@ def of_kubeadm(kubeadm: Path, version: str) -> tuple[str, ...]:
         ArtefactError: if it names none, or what it names is no reference.
     """
     # With the version given it does not ask the internet for the newest one.
-    argv = (kubeadm, "config", "images", "list", "--kubernetes-version", version)
-    answer = run(argv, timeout_s=ASK_TIMEOUT_S)
-    return _checked(answer.stdout.split(), teller=f"kubeadm {version}")
+    said = program.ask(kubeadm, "config", "images", "list", "--kubernetes-version", version)
+    return _checked(said.split(), teller=f"kubeadm {version}")
 
 
 def of_manifest(text: str, *, name: str) -> tuple[str, ...]:

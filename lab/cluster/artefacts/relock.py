@@ -32,17 +32,17 @@ def relock(path: Path = lock.LOCK_FILE, *, want: Wanted | None = None, say: Say)
         ArtefactError: if something is not there, or upstream has replaced what was locked.
     """
     skopeo.require()
-    old = lock.load_official(path) if path.exists() else NOTHING
     want = want or wanted.load()
-    found = [_asked(line, want, old) for line in want.lines]
     with cache.opened():
-        for index, artefact in enumerate(found):
-            if _names_images(artefact) and not cache.has(artefact):
-                found[index] = into_cache(artefact, say=say)
-    named = [_images_of(artefact) for artefact in found if _names_images(artefact)]
-    images = _images([reference for some in named for reference in some], old, say)
-    new = Lock(is_official=True, artefacts=(*found, *images))
-    lock.write(path, new)
+        old = lock.load_official(path) if path.exists() else NOTHING
+        files = [_asked(line, want, old) for line in want.lines]
+        named: list[str] = []
+        for index, artefact in enumerate(files):
+            if _names_images(artefact):
+                files[index] = _fetched(artefact, say)
+                named += _images_of(files[index])
+        new = Lock(is_official=True, artefacts=(*files, *_images(named, old, say)))
+        lock.write(path, new)
     return new
 
 
@@ -85,10 +85,19 @@ def _names_images(artefact: Artefact) -> bool:
     return artefact.name == "kubeadm" or artefact.kind is Kind.MANIFEST
 
 
+def _fetched(artefact: Artefact, say: Say) -> Artefact:
+    """Have *artefact* in the cache for sure: it is about to be run, or believed."""
+    if cache.has(artefact):
+        cache.check(cache.path_of(artefact), artefact)
+        return artefact
+    return into_cache(artefact, say=say)
+
+
 def _images_of(artefact: Artefact) -> tuple[str, ...]:
     path = cache.path_of(artefact)
     if artefact.kind is Kind.MANIFEST:
-        return references.of_manifest(path.read_text(encoding="utf-8"), name=str(artefact))
+        text = path.read_text(encoding="utf-8", errors="replace")
+        return references.of_manifest(text, name=str(artefact))
     return references.of_kubeadm(path, artefact.version)
 
 

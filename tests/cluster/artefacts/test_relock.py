@@ -166,6 +166,20 @@ def test_no_foreign_kubeadm_is_run(internet: Upstream, lock_file: Path, tmp_path
     assert not proof.exists()
 
 
+def test_no_damaged_kubeadm_is_run(
+    internet: Upstream, lock_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    kubeadm = cache.path_of(named(relocked(internet, lock_file), "kubeadm"))
+    kubeadm.write_bytes(b"#!/bin/sh\n>it-ran\n".ljust(kubeadm.stat().st_size, b"#"))
+
+    with pytest.raises(ArtefactError, match=r"kubeadm v1\.36\.4 has the wrong sum"):
+        relocked(internet, lock_file)
+
+    assert not (tmp_path / "it-ran").exists()
+    assert not kubeadm.exists()
+
+
 def test_an_image_that_no_registry_has_is_said(
     internet: Upstream, registry: Registry, lock_file: Path
 ) -> None:
