@@ -125,6 +125,62 @@ def _image_lock(_arguments: argparse.Namespace) -> int:
     return OK
 
 
+def _artefacts_lock(arguments: argparse.Namespace) -> int:
+    from lab.cluster.artefacts import local, relock  # noqa: PLC0415
+
+    path = _lock_file(arguments)
+    if arguments.artefacts is None:
+        locked = relock.relock(path, say=print)
+    elif arguments.lock is None:
+        raise UsageError(
+            "a directory of artefacts needs a lock of its own",
+            remedy=f"add --lock FILE to --artefacts {arguments.artefacts}",
+        )
+    else:
+        locked = local.relock(arguments.artefacts, path)
+    print(f"locked {len(locked.artefacts)} artefacts in {path}")
+    return OK
+
+
+def _artefacts_fetch(arguments: argparse.Namespace) -> int:
+    from lab.cluster.artefacts.fetch import fetch  # noqa: PLC0415
+
+    fetched = fetch(_lock_file(arguments), say=print)
+    print(f"{len(fetched.artefacts)} artefacts are in the cache")
+    return OK
+
+
+def _artefacts_verify(arguments: argparse.Namespace) -> int:
+    from lab.cluster.artefacts.loaded import load_artefacts, verify  # noqa: PLC0415
+
+    loaded = load_artefacts(_lock_file(arguments), arguments.artefacts)
+    verify(loaded)
+    print(f"{len(loaded.lock.artefacts)} artefacts are what the lock says: {loaded.digest}")
+    return OK
+
+
+def _artefacts_bundle(arguments: argparse.Namespace) -> int:
+    from lab.cluster.artefacts import bundle  # noqa: PLC0415
+
+    bundle.write(arguments.file, _lock_file(arguments))
+    print(arguments.file)
+    return OK
+
+
+def _artefacts_import(arguments: argparse.Namespace) -> int:
+    from lab.cluster.artefacts import bundle  # noqa: PLC0415
+
+    taken = bundle.take_in(arguments.file, _lock_file(arguments), say=print)
+    print(f"{len(taken.artefacts)} artefacts are in the cache")
+    return OK
+
+
+def _lock_file(arguments: argparse.Namespace) -> Path:
+    from lab.cluster.artefacts.lock import LOCK_FILE  # noqa: PLC0415
+
+    return arguments.lock or LOCK_FILE
+
+
 def _report(arguments: argparse.Namespace) -> int:
     from lab import report  # noqa: PLC0415
     from lab.run import find_run  # noqa: PLC0415
@@ -216,7 +272,35 @@ def _parser() -> argparse.ArgumentParser:
     images.add_parser("lock", help="move the lock to what the mirror has now").set_defaults(
         verb=_image_lock
     )
+    _add_artefact_verbs(add("artefacts", _artefacts_verify, "get what a cluster is made of"))
     return parser
+
+
+def _add_artefact_verbs(parser: argparse.ArgumentParser) -> None:
+    verbs = parser.add_subparsers(required=True, metavar="VERB")
+
+    def add(
+        name: str, verb: Callable[[argparse.Namespace], int], meaning: str
+    ) -> argparse.ArgumentParser:
+        one: argparse.ArgumentParser = verbs.add_parser(name, help=meaning, description=meaning)
+        one.add_argument("--lock", type=Path, metavar="FILE", help="another lock than the lab's")
+        one.set_defaults(verb=verb)
+        return one
+
+    lock = add("lock", _artefacts_lock, "move the lock to what upstream has of what is wanted")
+    add("fetch", _artefacts_fetch, "put into the cache what it lacks")
+    verify = add("verify", _artefacts_verify, "read every file again and compare it with the lock")
+    for one in (lock, verify):
+        one.add_argument(
+            "--artefacts",
+            type=Path,
+            metavar="DIR",
+            help="locally built ones, instead of upstream's",
+        )
+    bundle = add("bundle", _artefacts_bundle, "write one file for a machine without internet")
+    bundle.add_argument("file", type=Path)
+    take_in = add("import", _artefacts_import, "put the artefacts of a bundle into the cache")
+    take_in.add_argument("file", type=Path)
 
 
 def _add_options(parser: argparse.ArgumentParser) -> None:

@@ -8,6 +8,7 @@ The tree::
      |   +- TopologyError   a topology file is wrong
      +- HostError           this machine lacks something that the lab needs
      +- ImageError          an image cannot be built from its lock
+     +- ArtefactError       an artefact cannot be had, or is not what the lock says
      +- CommandError        a program failed; holds what it said
      +- NotReadyError       a deadline passed
      +- ProvisionError      a node cannot be brought up or reached
@@ -59,6 +60,10 @@ class HostError(LabError):
 
 class ImageError(LabError):
     """An image cannot be built from its lock."""
+
+
+class ArtefactError(LabError):
+    """An artefact cannot be had, or is not what the lock says."""
 
 
 class CommandError(LabError):
