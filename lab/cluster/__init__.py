@@ -1,0 +1,1 @@
+"""Kubernetes, Calico and Kata on the nodes of a lab."""
