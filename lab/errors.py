@@ -11,6 +11,7 @@ The tree::
      +- CommandError        a program failed; holds what it said
      +- NotReadyError       a deadline passed
      +- ProvisionError      a node cannot be brought up or reached
+     +- ClusterError        a cluster cannot be configured or brought up
      +- SandboxError        a sandbox of a cell cannot be started or reached
      +- ToolOutputError     a measuring tool's report cannot be believed
      +- StoreError          results cannot be written or read
@@ -78,6 +79,10 @@ class NotReadyError(LabError):
 
 class ProvisionError(LabError):
     """A node cannot be brought up or reached."""
+
+
+class ClusterError(LabError):
+    """A cluster cannot be configured or brought up."""
 
 
 class SandboxError(LabError):
