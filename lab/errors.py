@@ -7,6 +7,7 @@ The tree::
      +- UsageError          the command line names something that does not exist   (exit 2)
      |   +- TopologyError   a topology file is wrong
      +- HostError           this machine lacks something that the lab needs
+     +- ExpectationError    what is known to work where is not said once, or not rightly
      +- ImageError          an image cannot be built from its lock
      +- CommandError        a program failed; holds what it said
      +- NotReadyError       a deadline passed
@@ -56,6 +57,10 @@ class TopologyError(UsageError):
 
 class HostError(LabError):
     """This machine lacks something that the lab needs."""
+
+
+class ExpectationError(LabError):
+    """What is known to work where is not said once, or not rightly."""
 
 
 class ImageError(LabError):
