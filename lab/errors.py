@@ -7,11 +7,13 @@ The tree::
      +- UsageError          the command line names something that does not exist   (exit 2)
      |   +- TopologyError   a topology file is wrong
      +- HostError           this machine lacks something that the lab needs
+     +- ExpectationError    what is known to work where is not said once, or not rightly
      +- ImageError          an image cannot be built from its lock
      +- ArtefactError       an artefact cannot be had, or is not what the lock says
      +- CommandError        a program failed; holds what it said
      +- NotReadyError       a deadline passed
      +- ProvisionError      a node cannot be brought up or reached
+     +- ClusterError        a cluster cannot be configured or brought up
      +- SandboxError        a sandbox of a cell cannot be started or reached
      +- ToolOutputError     a measuring tool's report cannot be believed
      +- StoreError          results cannot be written or read
@@ -58,6 +60,10 @@ class HostError(LabError):
     """This machine lacks something that the lab needs."""
 
 
+class ExpectationError(LabError):
+    """What is known to work where is not said once, or not rightly."""
+
+
 class ImageError(LabError):
     """An image cannot be built from its lock."""
 
@@ -83,6 +89,10 @@ class NotReadyError(LabError):
 
 class ProvisionError(LabError):
     """A node cannot be brought up or reached."""
+
+
+class ClusterError(LabError):
+    """A cluster cannot be configured or brought up."""
 
 
 class SandboxError(LabError):

@@ -6,8 +6,13 @@ import difflib
 from dataclasses import dataclass
 from enum import StrEnum
 from fnmatch import fnmatchcase
+from itertools import product
+from typing import TYPE_CHECKING
 
 from lab.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 
 class Network(StrEnum):
@@ -45,6 +50,16 @@ class Runtime(StrEnum):
     """Control: no guest. What the node itself can do."""
     REFERENCE = "reference"
     """Control: the bare data path, wired as Kata wires it, without Kata's code."""
+    KATA_GO = "kata-go"
+    """Kata's first runtime."""
+    KATA_RS = "kata-rs"
+    """Kata's second, in Rust: the default since Kata 4.0."""
+
+
+class Vmm(StrEnum):
+    """What runs the guest of a sandbox of Kata."""
+
+    QEMU = "qemu"
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -85,42 +100,61 @@ GUEST_STORAGES = (
 DEFAULT_NETWORKS = GUEST_NETWORKS[:3]
 DEFAULT_STORAGES = GUEST_STORAGES[:4]
 
+CONTROLS = (Runtime.RUNC, Runtime.REFERENCE)
+"""What every bench can run: they are made of the distribution's packages only."""
+KATA = (Runtime.KATA_GO, Runtime.KATA_RS)
+
 CONTROL_CELLS = tuple(
     Cell(Network.VETH, storage, Runtime.RUNC) for storage in (Storage.OVERLAYFS, Storage.DEVMAPPER)
 )
-ALL_CELLS = CONTROL_CELLS + tuple(
-    Cell(network, storage, Runtime.REFERENCE)
-    for network in GUEST_NETWORKS
-    for storage in GUEST_STORAGES
-)
-DEFAULT_CELLS = CONTROL_CELLS + tuple(
-    Cell(network, storage, Runtime.REFERENCE)
-    for network in DEFAULT_NETWORKS
-    for storage in DEFAULT_STORAGES
-)
 
 
-def select(expression: str | None) -> tuple[Cell, ...]:
+def cells_of(
+    runtimes: Iterable[Runtime],
+    *,
+    networks: Iterable[Network] = GUEST_NETWORKS,
+    storages: Iterable[Storage] = GUEST_STORAGES,
+) -> tuple[Cell, ...]:
     """
-    The cells that *expression* names, in the order of the matrix.
+    The cells of a bench that has *runtimes*, in the order of the matrix.
+
+    *networks* and *storages* are those of the guests; the control without one has its own.
+    """
+    wanted = set(runtimes)
+    guests = [runtime for runtime in Runtime if runtime in wanted - {Runtime.RUNC}]
+    return (CONTROL_CELLS if Runtime.RUNC in wanted else ()) + tuple(
+        Cell(*axes) for axes in product(networks, storages, guests)
+    )
+
+
+def default_cells_of(runtimes: Iterable[Runtime]) -> tuple[Cell, ...]:
+    """Those of :func:`cells_of` that are run where nobody asks for others."""
+    return cells_of(runtimes, networks=DEFAULT_NETWORKS, storages=DEFAULT_STORAGES)
+
+
+ALL_CELLS = cells_of(Runtime)
+DEFAULT_CELLS = default_cells_of(CONTROLS)
+
+
+def select(expression: str | None, *, runtimes: tuple[Runtime, ...] = CONTROLS) -> tuple[Cell, ...]:
+    """
+    The cells of a bench that has *runtimes* that *expression* names, in the matrix's order.
 
     Patterns are separated by commas; each is ``network+storage+runtime`` with shell
     wildcards in each part. Without an expression: the default matrix.
 
     Raises:
-        UsageError: if a part names nothing, with the nearest known name.
+        UsageError: if a part names nothing, with the nearest known name, or nothing that
+            this bench has.
     """
     if expression is None:
-        return DEFAULT_CELLS
-    patterns = [_pattern(text.strip()) for text in expression.split(",")]
-    return tuple(
-        cell
-        for cell in ALL_CELLS
-        if any(all(map(fnmatchcase, str(cell).split("+"), pattern)) for pattern in patterns)
-    )
+        return default_cells_of(runtimes)
+    cells = cells_of(runtimes)
+    patterns = [_pattern(text.strip(), cells) for text in expression.split(",")]
+    return tuple(cell for cell in cells if any(_matches(cell, pattern) for pattern in patterns))
 
 
-def _pattern(text: str) -> tuple[str, str, str]:
+def _pattern(text: str, cells: tuple[Cell, ...]) -> tuple[str, str, str]:
     parts = text.split("+")
     if len(parts) != len(_AXES):
         raise UsageError(
@@ -130,14 +164,25 @@ def _pattern(text: str) -> tuple[str, str, str]:
     for part, (axis, names) in zip(parts, _AXES.items(), strict=True):
         if not any(fnmatchcase(name, part) for name in names):
             raise _unknown(axis, part, names)
-    if not any(all(map(fnmatchcase, str(cell).split("+"), parts)) for cell in ALL_CELLS):
+    network, storage, runtime = parts
+    pattern = (network, storage, runtime)
+    if not any(_matches(cell, pattern) for cell in ALL_CELLS):
         raise UsageError(
             f"--cells: no cell of the matrix matches {text!r}",
             remedy="runc has the network veth and the storages overlayfs and devmapper;"
-            " reference has the others: the README lists all",
+            " every other runtime has the others: the README lists all",
         )
-    network, storage, runtime = parts
-    return network, storage, runtime
+    if not any(_matches(cell, pattern) for cell in cells):
+        has = ", ".join(dict.fromkeys(cell.runtime for cell in cells))
+        raise UsageError(
+            f"--cells: {text!r} names a runtime that this topology does not have; it has {has}",
+            remedy="choose a topology that has it with --topology",
+        )
+    return pattern
+
+
+def _matches(cell: Cell, pattern: tuple[str, str, str]) -> bool:
+    return all(map(fnmatchcase, (cell.network, cell.storage, cell.runtime), pattern))
 
 
 def _unknown(axis: str, name: str, known: tuple[str, ...]) -> UsageError:

@@ -22,7 +22,7 @@ from lab.provision import Disks, Start, bring_up, make_overlay, power_off, take_
 from lab.runtime.pods import PLUGIN, PLUGINS
 from lab.runtime.setting import CTR, Setting
 from lab.storage.backend import Snapshotter
-from lab.storage.thin import VOLUME_MIB
+from lab.storage.thin import POOL, VOLUME_MIB
 from lab.virt.xml import UNMITIGATED, Accelerator
 
 if TYPE_CHECKING:
@@ -36,7 +36,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-POOL = "lab-pool"
 IMAGES = "lab-images"
 META = "lab-meta"
 DATA = "lab-data"

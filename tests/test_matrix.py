@@ -6,11 +6,15 @@ from lab.errors import UsageError
 from lab.matrix import (
     ALL_CELLS,
     CONTROL_CELLS,
+    CONTROLS,
     DEFAULT_CELLS,
+    KATA,
     Cell,
     Network,
     Runtime,
     Storage,
+    cells_of,
+    default_cells_of,
     select,
 )
 
@@ -38,10 +42,37 @@ def test_the_default_matrix_is_three_networks_by_four_storages_and_two_controls(
     ]
 
 
-def test_all_cells_are_five_networks_by_six_storages_and_two_controls() -> None:
-    assert len(ALL_CELLS) == len(set(ALL_CELLS)) == 5 * 6 + 2
+def test_all_cells_are_five_networks_by_six_storages_for_each_guest_and_two_controls() -> None:
+    assert len(ALL_CELLS) == len(set(ALL_CELLS)) == 5 * 6 * 3 + 2
     assert set(DEFAULT_CELLS) < set(ALL_CELLS)
     assert {cell.runtime for cell in ALL_CELLS} == set(Runtime)
+
+
+def test_a_bench_has_the_cells_of_its_runtimes() -> None:
+    with_kata = default_cells_of([Runtime.RUNC, *KATA])
+
+    assert len(with_kata) == 3 * 4 * 2 + 2
+    assert with_kata[:2] == CONTROL_CELLS
+    assert [str(cell) for cell in with_kata[2:5]] == [
+        "tcfilter+virtiofs+kata-go",
+        "tcfilter+virtiofs+kata-rs",
+        "tcfilter+virtiofs-dax+kata-go",
+    ]
+    assert default_cells_of(CONTROLS) == DEFAULT_CELLS == select(None)
+    assert cells_of(CONTROLS) == tuple(c for c in ALL_CELLS if c.runtime in CONTROLS)
+    assert cells_of([]) == ()
+
+
+def test_a_selection_is_made_from_what_the_bench_has() -> None:
+    with_kata = (Runtime.RUNC, *KATA)
+
+    assert select(None, runtimes=with_kata) == default_cells_of(with_kata)
+    assert [str(cell) for cell in select("none+9p+*,veth+*+*", runtimes=with_kata)] == [
+        "veth+overlayfs+runc",
+        "veth+devmapper+runc",
+        "none+9p+kata-go",
+        "none+9p+kata-rs",
+    ]
 
 
 def test_the_controls_have_no_guest_and_come_first() -> None:
@@ -53,7 +84,7 @@ def test_the_controls_have_no_guest_and_come_first() -> None:
 @pytest.mark.parametrize("cell", ALL_CELLS, ids=str)
 def test_a_cells_name_reads_back(cell: Cell) -> None:
     assert Cell.parse(str(cell)) == cell
-    assert select(str(cell)) == (cell,)
+    assert select(str(cell), runtimes=tuple(Runtime)) == (cell,)
 
 
 @pytest.mark.parametrize(
@@ -100,9 +131,11 @@ def test_patterns_choose_in_the_order_of_the_matrix(expression: str, expected: l
         ("", "'' is not of the form", "--cells 'tcfilter+*+reference'"),
         ("none+9p+reference,", "'' is not of the form", "--cells 'tcfilter+*+reference'"),
         ("tcfilter+*+runc", "no cell of the matrix matches 'tcfilter+*+runc'", "runc has the"),
+        ("none+9p+kata-*", "names a runtime that this topology does not have; it has runc, ref",
+         "with --topology"),
         ("none+9p+reference,zone+9p+reference", "unknown network 'zone'", "did you mean 'none'?"),
     ],
-)
+)  # fmt: skip
 def test_a_wrong_pattern_is_named_with_what_was_meant(
     expression: str, problem: str, remedy: str
 ) -> None:

@@ -1,1 +1,1 @@
-"""Kubernetes on a lab."""
+"""Kubernetes, Calico and Kata on the nodes of a lab."""

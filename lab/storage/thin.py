@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
     from lab.storage.backend import Volume
 
+POOL = "lab-pool"
+"""The thin pool on every node, in device-mapper's words."""
 VOLUME_MIB = 4096
 """The size of every thin volume: containerd's base_image_size."""
 FILE_SYSTEM = ("crc32c_generic", "ext4")

@@ -1,0 +1,66 @@
+"""The lab's own objects in Kubernetes: its namespace, its RuntimeClasses, its pods."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from lab.cluster.documents import Document
+    from lab.cluster.handler import Handler
+
+NAMESPACE = "lab"
+CONTAINER = "workload"
+HANDLER_LABEL = "kata-lab/handler"
+
+
+def namespace() -> Document:
+    """The namespace that holds every pod of the lab."""
+    return {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}}
+
+
+def runtime_class(handler: Handler) -> Document:
+    """
+    The RuntimeClass by which a pod asks for *handler*.
+
+    Without an overhead: nothing in the lab asks for a share of a node, and the scheduler has
+    nothing to decide, since each pod names its node.
+    """
+    return {
+        "apiVersion": "node.k8s.io/v1",
+        "kind": "RuntimeClass",
+        "metadata": {"name": handler.name},
+        "handler": handler.name,
+    }
+
+
+def pod(handler: Handler, *, name: str, node: str, image: str) -> Document:
+    """The pod of a sandbox: one container of *image* on *node*, which waits to be told."""
+    return {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {
+            "name": name,
+            "namespace": NAMESPACE,
+            "labels": {HANDLER_LABEL: handler.name},
+        },
+        "spec": {
+            "runtimeClassName": handler.name,
+            "nodeName": node,
+            "terminationGracePeriodSeconds": 0,
+            # What no scenario asks for, and what would be a share more in the guest.
+            "automountServiceAccountToken": False,
+            "enableServiceLinks": False,
+            "dnsPolicy": "Default",
+            "containers": [
+                {
+                    "name": CONTAINER,
+                    "image": image,
+                    "imagePullPolicy": "Never",
+                    "command": ["sleep", "infinity"],
+                    "volumeMounts": [{"name": "tmp", "mountPath": "/tmp"}],  # noqa: S108
+                }
+            ],
+            # As the other runtimes have it: iperf3 cannot work on a /tmp on 9p (#9700).
+            "volumes": [{"name": "tmp", "emptyDir": {"medium": "Memory"}}],
+        },
+    }

@@ -1,0 +1,28 @@
+from __future__ import annotations
+
+from lab.cluster import objects
+from tests.cluster.specimens import every_handler, handler
+
+
+def test_a_pod_asks_for_the_handler_of_its_cell_and_names_its_node() -> None:
+    mine = handler("macvtap+devmapper+kata-rs")
+
+    pod = objects.pod(mine, name="boot1", node="worker-1", image="docker.io/lab/workload:1")
+
+    assert pod["spec"]["runtimeClassName"] == objects.runtime_class(mine)["metadata"]["name"]
+    assert pod["spec"]["nodeName"] == "worker-1"
+    assert pod["metadata"]["namespace"] == objects.namespace()["metadata"]["name"]
+
+
+def test_no_pod_pulls_its_image() -> None:
+    for each in every_handler():
+        pod = objects.pod(each, name="boot1", node="worker-1", image="docker.io/lab/workload:1")
+        assert [container["imagePullPolicy"] for container in pod["spec"]["containers"]] == [
+            "Never"
+        ]
+
+
+def test_a_runtime_class_leads_to_the_handler_of_the_same_name() -> None:
+    for each in every_handler():
+        made = objects.runtime_class(each)
+        assert made["handler"] == made["metadata"]["name"] == each.name
