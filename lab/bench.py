@@ -7,9 +7,10 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 from lab import command, noise
-from lab.errors import LabError, told
+from lab.errors import LabError, SandboxError, told
 from lab.matrix import Cell, Network, Runtime, Storage
 from lab.outcome import SUPPORTED, Evidence, Outcome, Support
+from lab.runtime import vmexits
 from lab.runtime.reference import ReferenceSandbox
 from lab.runtime.runc import RuncSandbox
 from lab.runtime.setting import QUESTIONS_TIMEOUT_S
@@ -69,7 +70,8 @@ class Bench:
 
         Raises:
             NotMeasuredError: UNSUPPORTED with what was asked and answered, BLOCKED with the
-                end of the console, or INVALID with the fact that contradicts the cell.
+                end of the console, INVALID with the fact that contradicts the cell, or INFRA
+                if the emulator below the node lost the guest.
         """
         support = self.support(boot.cell)
         if not support.is_supported:
@@ -85,6 +87,8 @@ class Bench:
             facts, raw = sandbox.prove()
         except LabError as error:
             tail = tuple(self._keep_console().splitlines()[-CONSOLE_TAIL_LINES:])
+            if isinstance(error, SandboxError) and (lost := self.lost_guest()):
+                raise NotMeasuredError(Outcome.INFRA, lost, console_tail=tail) from error
             raise NotMeasuredError(Outcome.BLOCKED, told(error), console_tail=tail) from error
         evidence = self._keep_evidence("before", facts, raw)
         for fact in evidence.contradictions:
@@ -172,6 +176,15 @@ class Bench:
         except LabError:
             return False
         return True
+
+    def lost_guest(self) -> str:
+        """Why a guest that no longer answers is the emulator's fault; empty if it is not."""
+        try:
+            said = self.setting.node.script(vmexits.SCRIPT, timeout_s=ALIVE_TIMEOUT_S)
+        except LabError:
+            return ""
+        found = vmexits.parse(said)
+        return f"the emulator lost the guest: {found}" if found and found.are_in_vain else ""
 
     def abandon(self) -> None:
         """Forget the sandboxes of a node that is gone: they end with it."""

@@ -51,6 +51,8 @@ class Session:
             self.problem = self.problem or error
             self.say("the node no longer answers: what is left of the run cannot be measured")
             return Outcome.INFRA, f"the node no longer answers ({reason})", tail
+        if isinstance(error, SandboxError) and (lost := self._lost_guest()):
+            return Outcome.INFRA, f"{lost} ({reason})", tail
         if outcome is not Outcome.INFRA:
             return outcome, reason, tail
         if error is self.problem:
@@ -71,6 +73,10 @@ class Session:
             return False
         self.bench.abandon()
         return True
+
+    def _lost_guest(self) -> str:
+        """A guest that the emulator lost is that boot's misfortune: the bench goes on."""
+        return "" if self.bench is None else self.bench.lost_guest()
 
     def say(self, text: str) -> None:
         """Tell the user, if it is for us to do."""

@@ -131,6 +131,32 @@ def gone(what: str = "the node is gone") -> ProvisionError:
     return ProvisionError(what, remedy="start the lab again")
 
 
+def hung() -> SandboxError:
+    return SandboxError("the guest's agent does not answer", remedy="read its console")
+
+
+def test_a_guest_that_the_emulator_lost_is_the_benchs_misfortune(rig: Rig) -> None:
+    rig.fails["start"] = hung()
+    rig.node.reply("irq_exits", "492886 32124\n525350 32124\n")
+
+    with pytest.raises(NotMeasuredError, match="lost the guest: 32464 exits") as caught:
+        rig.bench.open(boot())
+
+    assert caught.value.outcome is Outcome.INFRA
+    assert caught.value.console_tail[-1] == "line 30"
+
+
+@pytest.mark.parametrize("said", ["492886 32124\n493189 32374\n", "no such file\n"])
+def test_a_guest_that_hangs_by_itself_is_blocked(rig: Rig, said: str) -> None:
+    rig.fails["start"] = hung()
+    rig.node.reply("irq_exits", said)
+
+    with pytest.raises(NotMeasuredError) as caught:
+        rig.bench.open(boot())
+
+    assert caught.value.outcome is Outcome.BLOCKED
+
+
 def test_a_sandbox_is_started_then_proven_and_handed_out(rig: Rig) -> None:
     sandbox = rig.bench.open(boot(position=3))
 

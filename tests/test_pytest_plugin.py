@@ -78,6 +78,12 @@ class FakeBench:
     def restart(self) -> None:
         self._called(f"restart {self.is_open}")
 
+    lost: str = ""
+    """What the bench says of a guest that no longer answers, if it is the emulator's fault."""
+
+    def lost_guest(self) -> str:
+        return self.lost
+
     def is_alive(self) -> bool:
         return "node" not in self.fails
 
@@ -642,6 +648,26 @@ def test_plain_pytest_decides_by_itself_and_writes_the_report(
     assert runner.bench.calls[0] == "up"
     assert runner.bench.calls[-2:] == ["down", "finish True"]
     assert written == [runner.store.path]
+
+
+def test_a_guest_that_the_emulator_lost_is_no_failure_and_the_next_boot_goes_on(
+    runner: Runner,
+) -> None:
+    runner.bench.lost = "the emulator lost the guest: 32464 exits in 1 s, none by an interrupt"
+    text = """
+from lab.errors import SandboxError
+
+def test_one(sandbox):
+    if sandbox.id == "none+devmapper+reference":
+        raise SandboxError("the agent does not answer", remedy="none")
+
+def test_two(sandbox): pass
+"""
+
+    outcomes = runner.run(text).outcomes
+
+    assert outcomes[:2] == [(FIRST, Outcome.INFRA), (FIRST, Outcome.BLOCKED)]
+    assert {outcome for cell, outcome in outcomes if cell != FIRST} == {Outcome.PASS}
 
 
 def test_a_node_that_is_lost_is_said_once_and_blocks_the_rest_at_once(runner: Runner) -> None:
