@@ -70,7 +70,7 @@ ip address add {NODE_ADDRESS}/32 dev lab0
 ip link set lab0 up
 ip route add default dev lab0
 echo 1 > /proc/sys/net/ipv4/ip_forward
-systemctl restart containerd
+systemctl start containerd
 """
 """What a node needs at each start, once its data disk is divided. The default route leads
 nowhere: without one the node would not answer for the pods' gateway (arp(7), proxy_arp). The

@@ -140,7 +140,7 @@ def test_a_start_from_prepared_disks_divides_and_activates_but_makes_nothing_ane
 
     (script,) = node.ran
     assert script.startswith("dmsetup create lab-images ")
-    assert script.endswith("systemctl restart containerd\n")
+    assert script.endswith("systemctl start containerd\n")
     assert "mkfs" not in script
     assert "images import" not in script
 

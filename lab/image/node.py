@@ -84,7 +84,6 @@ DROP = (
 
 ENABLED = {
     "multi-user.target.wants": (
-        "containerd.service",
         "lab-modules.service",
         "ssh.service",
         "systemd-networkd.service",
