@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING
 
 from lab import host, prepare
 from lab.bench import Bench
+from lab.cluster import kit as kits
 from lab.errors import StoreError
 from lab.image import emulator
 from lab.image.build import build
 from lab.image.lock import load
 from lab.loader import load_topology
-from lab.matrix import select
 from lab.plan import make
 from lab.profile import PROFILES
 from lab.provision import Lab, Start, bring_up, take_down
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
+    from lab.cluster.kit import Kit
     from lab.host import Chosen
     from lab.image.build import Images
     from lab.image.lock import Lock
@@ -57,6 +58,8 @@ class Decided:
     plan: Plan
     images: Images
     chosen: Chosen
+    kit: Kit | None = None
+    """What Kata's cells need; None if there are none."""
 
 
 def decide(wishes: Wishes, *, say: Callable[[str], None], stopwatch: Stopwatch) -> Decided:
@@ -65,11 +68,14 @@ def decide(wishes: Wishes, *, say: Callable[[str], None], stopwatch: Stopwatch) 
 
     Raises:
         UsageError: if the wishes name what does not exist: nothing was done then.
+        ArtefactError: if they name a runtime of Kata whose artefacts are not here.
         HostError: if this machine has no room, or lacks what was demanded.
         ImageError: if an image cannot be built.
     """
     topology = load_topology(wishes.topology)
-    cells = select(wishes.cells)
+    cells, kit = kits.choose(
+        wishes.cells, directory=wishes.artefacts, lock_file=wishes.lock, say=say
+    )
     host.check_room(topology)
     lock = load()
     with stopwatch.spending(Activity.BUILDING):
@@ -95,6 +101,7 @@ def decide(wishes: Wishes, *, say: Callable[[str], None], stopwatch: Stopwatch) 
         ),
         images=images,
         chosen=chosen,
+        kit=kit,
     )
 
 
@@ -141,6 +148,7 @@ def running(
             decided.chosen,
             console=store.console_path(f"{topology.node.name}-preparing"),
             say=say,
+            kit=decided.kit,
         )
     say(f"starting {topology.node.name}; its console is {console}")
     start = Start(
@@ -159,9 +167,9 @@ def running(
     try:
         say(f"{topology.node.name} answers ssh after {format_duration(stopwatch.node_ready_s)}")
         with stopwatch.spending(Activity.BOOTING):
-            prepare.activate(lab.node, topology, decided.chosen.accelerator)
+            prepare.activate(lab.node, topology, decided.chosen.accelerator, decided.kit)
         store.set_environment(_environment(decided, lab.node))
-        bench = Bench(prepare.setting(topology, images, lab), store, stopwatch)
+        bench = Bench(prepare.setting(topology, images, lab, decided.kit), store, stopwatch)
         try:
             yield bench
         finally:
