@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from lab import host, prepare
 from lab.bench import Bench
+from lab.cluster import artefact_disk
 from lab.cluster import kit as kits
 from lab.errors import StoreError
 from lab.image import emulator
@@ -126,6 +127,7 @@ def open_store(decided: Decided) -> Store:
         command_line=tuple(sys.argv),
         topology=decided.wishes.topology,
         plan=decided.plan,
+        options=decided.wishes.artefact_options,
     )
     return Store.create(decided.wishes.output, header)
 
@@ -209,6 +211,7 @@ def _keeps(decided: Decided, store: Store) -> bool:
 def _environment(decided: Decided, node: Node) -> Environment:
     topology, images = decided.topology, decided.images
     is_emulated = decided.chosen.accelerator is Accelerator.TCG
+    kit = decided.kit
     questions = {
         "node kernel": "uname -r",
         "node cpu": "sed -n 's/^model name.*: //p' /proc/cpuinfo | head -n1",
@@ -230,10 +233,12 @@ def _environment(decided: Decided, node: Node) -> Environment:
             "node": images.node.digest,
             "guest": images.guest.digest,
             "workload": images.workload.digest,
+            **({"artefacts": artefact_disk.digest(kit.carried)} if kit else {}),
         },
         versions={
             "node's QEMU": host.qemu_version(decided.chosen.emulator or host.QEMU),
             **{name: answer.strip() for name, answer in answers.items()},
+            **(kit.versions if kit else {}),
         },
         knobs={
             "node cpus": str(topology.node.cpus),
@@ -243,4 +248,5 @@ def _environment(decided: Decided, node: Node) -> Environment:
             "kernel mitigations": f"{UNMITIGATED} in node and guest" if is_emulated else "default",
             "guest memory": "2 MiB pages" if is_emulated else "as the node gives it",
         },
+        local_artefacts=kit.built_locally if kit else "",
     )

@@ -88,6 +88,14 @@ class Wishes:
             lock=_path(texts["--lock"]),
         )
 
+    @property
+    def artefact_options(self) -> tuple[str, ...]:
+        """What of the command line said which artefacts are meant."""
+        said = {"--artefacts": self.artefacts, "--lock": self.lock}
+        return tuple(
+            word for flag, path in said.items() if path for word in (flag, str(path.absolute()))
+        )
+
 
 def _checked(option: Option, text: str | None) -> str | None:
     if text is None or not option.choices or text in option.choices:

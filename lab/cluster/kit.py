@@ -87,6 +87,18 @@ class Kit:
         """One for each cell that the releases can be asked for."""
         return handlers(cells_of(self.releases), self.releases)
 
+    @property
+    def versions(self) -> dict[str, str]:
+        """What it has, by name."""
+        return {one.name: one.version for one in self.carried}
+
+    @property
+    def built_locally(self) -> str:
+        """What of it is not upstream's; empty if all is."""
+        if self.artefacts.is_official:
+            return ""
+        return ", ".join(map(str, self.carried))
+
     def require(self, runtime: Runtime) -> None:
         """
         Make sure that the kit has *runtime*.
