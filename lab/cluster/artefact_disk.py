@@ -117,6 +117,8 @@ def _make(
 ) -> None:
     archive = scratch / "disk.tar"
     with tarfile.open(archive, "w:", format=tarfile.PAX_FORMAT) as content:
+        for folder in sorted({place_of(artefact).split("/")[0] for artefact in some}):
+            content.addfile(_folder(folder, epoch=epoch))
         for artefact in sorted(some, key=place_of):
             file = artefacts.file(artefact)
             if artefact.kind is Kind.KATA:
@@ -127,6 +129,12 @@ def _make(
             else:
                 _add_file(content, file, place_of(artefact), epoch=epoch)
     disk.make(archive, target, size=_size(archive), tools=tools, epoch=epoch)
+
+
+def _folder(name: str, *, epoch: int) -> tarfile.TarInfo:
+    member = tarfile.TarInfo(name)
+    member.type, member.mode, member.mtime = tarfile.DIRTYPE, 0o755, epoch
+    return member
 
 
 def _add_file(content: tarfile.TarFile, file: Path, place: str, *, epoch: int) -> None:
@@ -156,9 +164,11 @@ def _members(release: tarfile.TarFile, artefact: Artefact) -> Iterator[tarfile.T
         is_known = member.isreg() or member.isdir() or member.issym() or member.islnk()
         if not is_known or ".." in name.parts + target.parts:
             raise _no_release(artefact, f"it holds {member.name!r}")
+        if member.isdir() and PurePosixPath(RELEASE_ROOT).is_relative_to(name):
+            continue
         if name.is_relative_to(RELEASE_ROOT) and target.is_relative_to(RELEASE_ROOT):
             yield member
-        elif not (member.isdir() and PurePosixPath(RELEASE_ROOT).is_relative_to(name)):
+        else:
             raise _no_release(artefact, f"it holds {member.name!r}, outside of {RELEASE_ROOT}")
 
 
@@ -179,7 +189,7 @@ def _moved(member: tarfile.TarInfo, artefact: Artefact, *, epoch: int) -> tarfil
 
 
 def _below(place: str, name: str) -> str:
-    return f"{place}/{PurePosixPath(name).relative_to(RELEASE_ROOT)}".removesuffix("/.")
+    return f"{place}/{PurePosixPath(name).relative_to(RELEASE_ROOT)}"
 
 
 def _size(archive: Path) -> str:

@@ -89,6 +89,8 @@ def test_releases_are_unpacked_below_their_own_prefix_and_the_rest_is_beside_the
         "bin/crictl",
         "images/registry.k8s.io_pause_3.10.2.tar",
     }
+    folders = {name for name, member in found.items() if member.isdir()}
+    assert folders == {"bin", "images", "kata-go-3.28.0", "kata-rs-4.1.0"}
     assert disks.sizes
 
 
