@@ -6,11 +6,13 @@ import logging
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
-from lab import command, noise
-from lab.errors import LabError, SandboxError, told
-from lab.matrix import Cell, Network, Runtime, Storage
+from lab import command, expectations, noise, trial
+from lab.errors import LabError, told
+from lab.judgement import Judgement
+from lab.matrix import KATA, Cell, Network, Runtime, Storage
 from lab.outcome import SUPPORTED, Evidence, Outcome, Support
 from lab.runtime import vmexits
+from lab.runtime.kata import KataSandbox
 from lab.runtime.reference import ReferenceSandbox
 from lab.runtime.runc import RuncSandbox
 from lab.runtime.setting import QUESTIONS_TIMEOUT_S
@@ -18,6 +20,7 @@ from lab.stopwatch import Activity
 from lab.storage import BACKENDS
 
 if TYPE_CHECKING:
+    from lab.expectations import Expected
     from lab.outcome import Fact
     from lab.plan import Boot
     from lab.runtime.sandbox import Sandbox
@@ -63,15 +66,22 @@ class Bench:
         self._owes_proof = False
         """Whether something may have been measured since the last evidence."""
         self._support: dict[Storage, Support] = {}
+        self._expectations = expectations.load()
+        self._configured: set[Cell] = set()
+        """The cells of Kata's whose configuration the run has kept."""
 
     def open(self, boot: Boot) -> Sandbox:
         """
         Start and prove the sandbox of *boot*.
 
+        A control is not started where the node cannot run it; one of Kata's is always, and
+        judged by what is expected of it.
+
         Raises:
-            NotMeasuredError: UNSUPPORTED with what was asked and answered, BLOCKED with the
-                end of the console, INVALID with the fact that contradicts the cell, or INFRA
-                if the emulator below the node lost the guest.
+            NotMeasuredError: UNSUPPORTED with what was asked and answered, or with what was
+                observed; BLOCKED with the end of the console; INVALID with the fact that
+                contradicts the cell; FAIL with what was expected and what happened; INFRA if
+                the emulator below the node lost the guest.
         """
         support = self.support(boot.cell)
         if not support.is_supported:
@@ -81,27 +91,37 @@ class Bench:
             )
         sandbox = self._make(boot.cell, name=f"boot{boot.position}", number=boot.position)
         self._open = (boot, sandbox)
+        expected = self.expected(boot.cell)
+        self._start(sandbox, expected)
         try:
-            with self.stopwatch.spending(Activity.BOOTING):
-                sandbox.start()
+            is_connected = expected is not None and trial.connects(sandbox)
             facts, raw = sandbox.prove()
         except LabError as error:
-            tail = tuple(self._keep_console().splitlines()[-CONSOLE_TAIL_LINES:])
-            if isinstance(error, SandboxError) and (lost := self.lost_guest()):
-                raise NotMeasuredError(Outcome.INFRA, lost, console_tail=tail) from error
+            tail = _console_tail(self._keep_console())
+            self._blame_emulator(error, tail)
             raise NotMeasuredError(Outcome.BLOCKED, told(error), console_tail=tail) from error
         evidence = self._keep_evidence("before", facts, raw)
-        for fact in evidence.contradictions:
-            raise NotMeasuredError(
-                Outcome.INVALID,
-                f"{fact.subject}: expected {fact.expected}, observed {fact.observed}",
-            )
+        self._keep_configuration(sandbox)
+        judgement = (
+            trial.of_start(expected, facts, connects=is_connected)
+            if expected
+            else _of_evidence(evidence)
+        )
+        if judgement.outcome is not Outcome.PASS:
+            raise NotMeasuredError(judgement.outcome, judgement.reason)
         self._owes_proof = True
         return sandbox
 
+    def expected(self, cell: Cell) -> Expected | None:
+        """What is expected of a cell of Kata's; None of a control, which proves itself."""
+        if cell.runtime not in KATA:
+            return None
+        release = self.setting.handlers[cell].release
+        return self._expectations.of(cell, version=release.version if release else None)
+
     def support(self, cell: Cell) -> Support:
         """Whether this lab can run *cell*: asked once, of the node that would have to."""
-        if cell.runtime is Runtime.RUNC:
+        if cell.runtime is not Runtime.REFERENCE:
             return SUPPORTED
         if cell.storage not in self._support:
             backend = BACKENDS[cell.storage]
@@ -186,6 +206,11 @@ class Bench:
         found = vmexits.parse(said)
         return f"the emulator lost the guest: {found}" if found and found.are_in_vain else ""
 
+    def _blame_emulator(self, error: LabError, tail: tuple[str, ...]) -> None:
+        """Say so if *error* is no more than that the emulator lost the guest."""
+        if lost := self.lost_guest():
+            raise NotMeasuredError(Outcome.INFRA, lost, console_tail=tail) from error
+
     def abandon(self) -> None:
         """Forget the sandboxes of a node that is gone: they end with it."""
         self._open = self._peer = None
@@ -201,8 +226,30 @@ class Bench:
                 self._peer = None
 
     def _make(self, cell: Cell, *, name: str, number: int) -> Sandbox:
-        kind = RuncSandbox if cell.runtime is Runtime.RUNC else ReferenceSandbox
-        return kind(self.setting, cell, name=name, number=number)
+        kinds: dict[Runtime, type[RuncSandbox | ReferenceSandbox | KataSandbox]] = {
+            Runtime.RUNC: RuncSandbox,
+            Runtime.REFERENCE: ReferenceSandbox,
+            **dict.fromkeys(KATA, KataSandbox),
+        }
+        return kinds[cell.runtime](self.setting, cell, name=name, number=number)
+
+    def _start(self, sandbox: Sandbox, expected: Expected | None) -> None:
+        try:
+            with self.stopwatch.spending(Activity.BOOTING):
+                sandbox.start()
+        except LabError as error:
+            console = self._keep_console()
+            tail = _console_tail(console)
+            self._blame_emulator(error, tail)
+            self._keep_configuration(sandbox)
+            judgement = (
+                trial.of_failure(expected, error, log=console)
+                if expected
+                else Judgement(Outcome.BLOCKED, told(error))
+            )
+            raise NotMeasuredError(
+                judgement.outcome, judgement.reason, console_tail=tail
+            ) from error
 
     def _current(self) -> tuple[Boot, Sandbox]:
         if self._open is None:
@@ -220,9 +267,27 @@ class Bench:
         self.store.add_evidence(boot.id, evidence)
         return evidence
 
+    def _keep_configuration(self, sandbox: Sandbox) -> None:
+        """Keep what a cell of Kata's was configured with, once a run."""
+        boot, _ = self._current()
+        if isinstance(sandbox, KataSandbox) and boot.cell not in self._configured:
+            self._configured.add(boot.cell)
+            for name, text in sandbox.configuration().items():
+                self.store.add_raw(boot.id, name, text)
+
     def _keep_console(self) -> str:
         boot, sandbox = self._current()
         console = sandbox.console()
         if console:
             self.store.console_path(boot.id).write_text(console, encoding="utf-8")
         return console
+
+
+def _of_evidence(evidence: Evidence) -> Judgement:
+    for fact in evidence.contradictions:
+        return Judgement(Outcome.INVALID, str(fact))
+    return Judgement(Outcome.PASS)
+
+
+def _console_tail(console: str) -> tuple[str, ...]:
+    return tuple(console.splitlines()[-CONSOLE_TAIL_LINES:])

@@ -61,7 +61,9 @@ def bring_up_alone(wishes: Wishes, *, say: Callable[[str], None]) -> LabRecord:
     decided = launch.decide(wishes, say=say, stopwatch=Stopwatch())
     topology = decided.topology
     console = wishes.output / "consoles" / f"{topology.node.name}.log"
-    disks = prepare.prepared(topology, decided.images, decided.chosen, console=console, say=say)
+    disks = prepare.prepared(
+        topology, decided.images, decided.chosen, console=console, say=say, kit=decided.kit
+    )
     start = Start(
         topology=topology.name,
         spec=topology.node,
@@ -73,7 +75,7 @@ def bring_up_alone(wishes: Wishes, *, say: Callable[[str], None]) -> LabRecord:
     )
     lab = bring_up(start)
     try:
-        prepare.activate(lab.node, topology, decided.chosen.accelerator)
+        prepare.activate(lab.node, topology, decided.chosen.accelerator, decided.kit)
     except BaseException:
         take_down(lab.folder)
         raise

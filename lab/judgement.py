@@ -100,11 +100,8 @@ def _unseen(expected: Expected, observed: Observed) -> tuple[str, ...]:
 
 def _effect(wrong: Iterable[Fact], observed: Observed) -> str:
     """What is really in effect, in words."""
-    facts = [
-        f"{fact.subject}: expected {fact.expected}, observed {fact.observed}" for fact in wrong
-    ]
     network = {True: "it is reached", False: "it is not reached", None: ""}[observed.connects]
-    said = "; ".join((*facts, *filter(None, (network,))))
+    said = "; ".join((*map(str, wrong), *filter(None, (network,))))
     return said or "nothing was observed of it"
 
 

@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING
 
 from lab import host, prepare
 from lab.bench import Bench
+from lab.cluster import artefact_disk
+from lab.cluster import kit as kits
 from lab.errors import StoreError
 from lab.image import emulator
 from lab.image.build import build
 from lab.image.lock import load
 from lab.loader import load_topology
-from lab.matrix import select
 from lab.plan import make
 from lab.profile import PROFILES
 from lab.provision import Lab, Start, bring_up, take_down
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
+    from lab.cluster.kit import Kit
     from lab.host import Chosen
     from lab.image.build import Images
     from lab.image.lock import Lock
@@ -57,6 +59,8 @@ class Decided:
     plan: Plan
     images: Images
     chosen: Chosen
+    kit: Kit | None = None
+    """What Kata's cells need; None if there are none."""
 
 
 def decide(wishes: Wishes, *, say: Callable[[str], None], stopwatch: Stopwatch) -> Decided:
@@ -65,11 +69,14 @@ def decide(wishes: Wishes, *, say: Callable[[str], None], stopwatch: Stopwatch) 
 
     Raises:
         UsageError: if the wishes name what does not exist: nothing was done then.
+        ArtefactError: if they name a runtime of Kata whose artefacts are not here.
         HostError: if this machine has no room, or lacks what was demanded.
         ImageError: if an image cannot be built.
     """
     topology = load_topology(wishes.topology)
-    cells = select(wishes.cells)
+    cells, kit = kits.choose(
+        wishes.cells, directory=wishes.artefacts, lock_file=wishes.lock, say=say
+    )
     host.check_room(topology)
     lock = load()
     with stopwatch.spending(Activity.BUILDING):
@@ -95,6 +102,7 @@ def decide(wishes: Wishes, *, say: Callable[[str], None], stopwatch: Stopwatch) 
         ),
         images=images,
         chosen=chosen,
+        kit=kit,
     )
 
 
@@ -119,6 +127,7 @@ def open_store(decided: Decided) -> Store:
         command_line=tuple(sys.argv),
         topology=decided.wishes.topology,
         plan=decided.plan,
+        options=decided.wishes.artefact_options,
     )
     return Store.create(decided.wishes.output, header)
 
@@ -141,6 +150,7 @@ def running(
             decided.chosen,
             console=store.console_path(f"{topology.node.name}-preparing"),
             say=say,
+            kit=decided.kit,
         )
     say(f"starting {topology.node.name}; its console is {console}")
     start = Start(
@@ -159,9 +169,9 @@ def running(
     try:
         say(f"{topology.node.name} answers ssh after {format_duration(stopwatch.node_ready_s)}")
         with stopwatch.spending(Activity.BOOTING):
-            prepare.activate(lab.node, topology, decided.chosen.accelerator)
+            prepare.activate(lab.node, topology, decided.chosen.accelerator, decided.kit)
         store.set_environment(_environment(decided, lab.node))
-        bench = Bench(prepare.setting(topology, images, lab), store, stopwatch)
+        bench = Bench(prepare.setting(topology, images, lab, decided.kit), store, stopwatch)
         try:
             yield bench
         finally:
@@ -201,6 +211,7 @@ def _keeps(decided: Decided, store: Store) -> bool:
 def _environment(decided: Decided, node: Node) -> Environment:
     topology, images = decided.topology, decided.images
     is_emulated = decided.chosen.accelerator is Accelerator.TCG
+    kit = decided.kit
     questions = {
         "node kernel": "uname -r",
         "node cpu": "sed -n 's/^model name.*: //p' /proc/cpuinfo | head -n1",
@@ -222,10 +233,12 @@ def _environment(decided: Decided, node: Node) -> Environment:
             "node": images.node.digest,
             "guest": images.guest.digest,
             "workload": images.workload.digest,
+            **({"artefacts": artefact_disk.digest(kit.carried)} if kit else {}),
         },
         versions={
             "node's QEMU": host.qemu_version(decided.chosen.emulator or host.QEMU),
             **{name: answer.strip() for name, answer in answers.items()},
+            **(kit.versions if kit else {}),
         },
         knobs={
             "node cpus": str(topology.node.cpus),
@@ -235,4 +248,5 @@ def _environment(decided: Decided, node: Node) -> Environment:
             "kernel mitigations": f"{UNMITIGATED} in node and guest" if is_emulated else "default",
             "guest memory": "2 MiB pages" if is_emulated else "as the node gives it",
         },
+        local_artefacts=kit.built_locally if kit else "",
     )

@@ -44,6 +44,9 @@ OPTIONS = (
            choices=("never", "failed", "always")),
     Option("--accel", "what runs the node", "auto", choices=("auto", "kvm", "tcg")),
     Option("--output", "where results go", "results", metavar="FOLDER"),
+    Option("--artefacts", "what Kata's cells need, built locally (default: the cache)",
+           metavar="DIR"),
+    Option("--lock", "the lock of these artefacts, or another than the lab's own", metavar="FILE"),
 )  # fmt: skip
 """In the order in which help shows them."""
 
@@ -60,6 +63,8 @@ class Wishes:
     keep: str
     accel: str
     output: Path
+    artefacts: Path | None = None
+    lock: Path | None = None
 
     @classmethod
     def read(cls, value_of: Callable[[str], Any]) -> Wishes:
@@ -79,6 +84,16 @@ class Wishes:
             keep=texts["--keep"] or "never",
             accel=texts["--accel"] or "auto",
             output=Path(texts["--output"] or "results"),
+            artefacts=_path(texts["--artefacts"]),
+            lock=_path(texts["--lock"]),
+        )
+
+    @property
+    def artefact_options(self) -> tuple[str, ...]:
+        """What of the command line said which artefacts are meant."""
+        said = {"--artefacts": self.artefacts, "--lock": self.lock}
+        return tuple(
+            word for flag, path in said.items() if path for word in (flag, str(path.absolute()))
         )
 
 
@@ -90,6 +105,10 @@ def _checked(option: Option, text: str | None) -> str | None:
     raise UsageError(
         f"{option.flag}: unknown value {text!r}", remedy=f"{hint}known: {', '.join(option.choices)}"
     )
+
+
+def _path(text: str | None) -> Path | None:
+    return None if text is None else Path(text)
 
 
 def _number(flag: str, text: str | None, *, least: int) -> int | None:

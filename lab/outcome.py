@@ -54,6 +54,9 @@ class Fact(msgspec.Struct, frozen=True, kw_only=True):
     count: int | None = None
     """What was counted so far, where something is: the measurements must have made it more."""
 
+    def __str__(self) -> str:
+        return f"{self.subject}: expected {self.expected}, observed {self.observed}"
+
 
 class Evidence(msgspec.Struct, frozen=True, kw_only=True):
     """Facts read from the live system that prove which network and storage are in effect."""

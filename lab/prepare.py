@@ -13,8 +13,10 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from lab.cluster import artefact_disk, cri_node
 from lab.command import run
 from lab.files import locked, state_dir
+from lab.image.lock import load
 from lab.image.node import SHARE
 from lab.network.pod import SANDBOXES
 from lab.node import NODE_ADDRESS
@@ -28,6 +30,7 @@ from lab.virt.xml import UNMITIGATED, Accelerator
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from lab.cluster.kit import Kit
     from lab.host import Chosen
     from lab.image.build import Images
     from lab.node import Node
@@ -128,17 +131,22 @@ def prepared(
     *,
     console: Path,
     say: Callable[[str], None],
+    kit: Kit | None = None,
 ) -> Disks:
     """
     The prepared disks of *topology*'s node: made now, if there are none of just this kind.
 
+    Args:
+        kit: What Kata's cells need, where there are any: such a node is another kind.
+
     Raises:
         LabError: if the node does not come up, or cannot be prepared.
     """
-    scripts = divide_script(topology) + LAYOUT + ACTIVATE + IMPORT
+    scripts = _scripts(topology, kit)
     key = hashlib.sha256((images.node.digest + scripts).encode()).hexdigest()[:12]
     folder = state_dir() / "prepared" / key
-    disks = Disks(root=folder / "root.qcow2", data=folder / "data.qcow2")
+    artefacts = artefact_disk.build(kit.artefacts, kit.carried, load(), say=say) if kit else None
+    disks = _disks(folder, artefacts)
     with locked(state_dir() / "prepared.lock"):
         if folder.exists():
             return disks
@@ -147,22 +155,35 @@ def prepared(
         shutil.rmtree(unfinished, ignore_errors=True)
         unfinished.mkdir(parents=True)
         try:
-            _prepare(topology, images, chosen, unfinished, console=console, scripts=scripts)
+            _prepare(
+                topology,
+                images,
+                chosen,
+                _disks(unfinished, artefacts),
+                console=console,
+                scripts=scripts,
+            )
             unfinished.rename(folder)
         finally:
             shutil.rmtree(unfinished, ignore_errors=True)
     return disks
 
 
-def activate(node: Node, topology: Topology, accelerator: Accelerator) -> None:
+def activate(
+    node: Node, topology: Topology, accelerator: Accelerator, kit: Kit | None = None
+) -> None:
     """Make a node that has started from prepared disks ready for sandboxes."""
+    is_emulated = accelerator is Accelerator.TCG
     script = divide_script(topology) + ACTIVATE
-    if accelerator is Accelerator.TCG:
+    if kit:
+        script = cri_node.MOUNT_ARTEFACTS + script
+        script += cri_node.activate_script(is_emulated=is_emulated)
+    if is_emulated:
         script += LARGE_PAGES
     node.script(script, timeout_s=SCRIPT_TIMEOUT_S)
 
 
-def setting(topology: Topology, images: Images, lab: Lab) -> Setting:
+def setting(topology: Topology, images: Images, lab: Lab, kit: Kit | None = None) -> Setting:
     """What the sandboxes on the *lab*'s node are started from."""
     is_emulated = lab.record.accelerator is Accelerator.TCG
     return Setting(
@@ -173,22 +194,39 @@ def setting(topology: Topology, images: Images, lab: Lab) -> Setting:
         guest_kernel=f"/{SHARE}/vmlinux",
         guest_initramfs=f"/{SHARE}/initramfs",
         guest_parameters=UNMITIGATED if is_emulated else "",
+        handlers={handler.cell: handler for handler in kit.handlers} if kit else {},
     )
+
+
+def _scripts(topology: Topology, kit: Kit | None) -> str:
+    """All that is done to a node once, and again at each start."""
+    plain = (divide_script(topology) + LAYOUT, ACTIVATE + IMPORT)
+    if kit is None:
+        return "".join(plain)
+    layout, activate_and_import = plain
+    return (
+        cri_node.MOUNT_ARTEFACTS
+        + layout
+        + cri_node.layout_script(kit, topology.sandbox)
+        + activate_and_import
+        + cri_node.import_script(kit)
+    )
+
+
+def _disks(folder: Path, artefacts: Path | None) -> Disks:
+    return Disks(root=folder / "root.qcow2", data=folder / "data.qcow2", artefacts=artefacts)
 
 
 def _prepare(
     topology: Topology,
     images: Images,
     chosen: Chosen,
-    folder: Path,
+    disks: Disks,
     *,
     console: Path,
     scripts: str,
 ) -> None:
-    disks = Disks(
-        root=make_overlay(images.node.disk, folder / "root.qcow2", base_format="raw"),
-        data=folder / "data.qcow2",
-    )
+    make_overlay(images.node.disk, disks.root, base_format="raw")
     size = f"{topology.node.pool_gib}G"
     run(["qemu-img", "create", "-q", "-f", "qcow2", disks.data, size], timeout_s=DISK_TIMEOUT_S)
     lab = bring_up(

@@ -66,6 +66,8 @@ class Disks:
 
     root: Path
     data: Path
+    artefacts: Path | None = None
+    """One that it only reads, if it needs more than a distribution has."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -252,6 +254,7 @@ def _start_domain(
                     initramfs=start.image.initramfs,
                     root_disk=disks.root,
                     data_disk=disks.data,
+                    artefact_disk=disks.artefacts,
                     console=Path(record.console),
                     ssh_port=port,
                     credentials=credentials,
@@ -293,6 +296,7 @@ def _overlays(disks: Disks, folder: Path) -> Disks:
     return Disks(
         root=make_overlay(disks.root, folder / "root.qcow2"),
         data=make_overlay(disks.data, folder / "data.qcow2"),
+        artefacts=disks.artefacts,
     )
 
 

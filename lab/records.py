@@ -41,6 +41,8 @@ class RunHeader(msgspec.Struct, frozen=True, kw_only=True):
     plan: Plan
     status: RunStatus = RunStatus.RUNNING
     lab_version: str = __version__
+    options: tuple[str, ...] = ()
+    """What else of the command line it takes to run a cell again as it was run here."""
 
 
 class Environment(msgspec.Struct, frozen=True, kw_only=True):
@@ -57,6 +59,8 @@ class Environment(msgspec.Struct, frozen=True, kw_only=True):
     """Digest by name."""
     versions: dict[str, str]
     knobs: dict[str, str]
+    local_artefacts: str = ""
+    """Which artefacts were built locally, instead of upstream's; empty if none were."""
 
 
 class OutcomeRecord(msgspec.Struct, frozen=True, kw_only=True):

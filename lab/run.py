@@ -164,10 +164,7 @@ def find_run(root: Path, name: str) -> Path:
 def _doubt(kept: tuple[Evidence, ...]) -> str:
     for evidence in kept:
         for fact in evidence.contradictions:
-            return (
-                f"evidence {evidence.phase} the measurements: {fact.subject}:"
-                f" expected {fact.expected}, observed {fact.observed}"
-            )
+            return f"evidence {evidence.phase} the measurements: {fact}"
     if not any(evidence.phase == "before" and evidence.facts for evidence in kept):
         return "no evidence was read before the measurements"
     return _standstill(kept)

@@ -18,7 +18,7 @@ LAYERS = """
     cli campaign doctor pytest_plugin
     report
     measure session
-    acceptance bench compare launch screen
+    acceptance bench compare launch screen trial
     cluster prepare provision runtime store run
     host image node virt network storage tools ledger noise questions stopwatch system
     topology matrix outcome expectations judgement sample stats plan loader records options profile

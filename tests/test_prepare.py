@@ -182,17 +182,17 @@ class Preparing:
         _topology: Topology,
         _images: Images,
         _chosen: Chosen,
-        folder: Path,
+        disks: Disks,
         *,
         console: Path,
         scripts: str,
     ) -> None:
         assert console == NOWHERE
-        assert list(folder.iterdir()) == []
-        (folder / "root.qcow2").touch()
+        assert list(disks.root.parent.iterdir()) == []
+        disks.root.touch()
         if self.fails is not None:
             raise self.fails
-        (folder / "data.qcow2").touch()
+        disks.data.touch()
         self.scripts.append(scripts)
 
     def disks(self, *, pool_gib: int = 8, digest: str = "d1") -> Disks:

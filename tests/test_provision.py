@@ -131,6 +131,17 @@ def test_a_lab_goes_down_without_a_trace(ground: Ground) -> None:
     assert ground.programs.calls("ssh")[-1].endswith("-O exit node-1")
 
 
+def test_labs_share_a_disk_of_artefacts(ground: Ground) -> None:
+    artefacts = ground.start.console.parents[2] / "artefacts.img"
+    disks = replace(ground.start.disks, artefacts=artefacts)
+
+    lab = bring_up(replace(ground.start, disks=disks))
+
+    xml = ground.connection.raw.lookupByName(lab.record.id).XMLDesc()
+    assert str(artefacts) in xml
+    assert str(lab.folder / "root.qcow2") in xml
+
+
 def test_two_labs_do_not_meet(ground: Ground) -> None:
     one, other = bring_up(ground.start), bring_up(ground.start)
 

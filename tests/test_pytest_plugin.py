@@ -584,6 +584,8 @@ def test_help_shows_the_labs_options_in_a_group_of_their_own(
         "--keep",
         "--accel",
         "--output",
+        "--artefacts",
+        "--lock",
     ]
 
 

@@ -56,6 +56,21 @@ def fetch(packages: Sequence[Package]) -> None:
             _keep(found[package.sha256], cached(package))
 
 
+def extract(packages: Sequence[Package], archive: Path, *, epoch: int) -> None:
+    """Unpack *packages*, which are in the cache, into the tar file *archive*; run none of them."""
+    with (
+        repository(packages, epoch=epoch) as source,
+        mmdebstrap.making(
+            source,
+            archive,
+            variant="extract",
+            include=[package.name for package in packages],
+            epoch=epoch,
+        ) as run,
+    ):
+        run.finish(timeout_s=mmdebstrap.MAKE_TIMEOUT_S)
+
+
 @contextmanager
 def repository(packages: Sequence[Package], *, epoch: int) -> Iterator[Path]:
     """

@@ -18,7 +18,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from lab import files
-from lab.image import debs, mmdebstrap, rootfs, tools
+from lab.image import debs, rootfs, tools
 from lab.image.packages import PackageSet
 
 if TYPE_CHECKING:
@@ -83,17 +83,7 @@ def _digest(packages: tuple[Package, ...]) -> str:
 
 
 def _unpack(packages: tuple[Package, ...], archive: Path, target: Path, *, epoch: int) -> None:
-    with (
-        debs.repository(packages, epoch=epoch) as repository,
-        mmdebstrap.making(
-            repository,
-            archive,
-            variant="extract",
-            include=[package.name for package in packages],
-            epoch=epoch,
-        ) as run,
-    ):
-        run.finish(timeout_s=mmdebstrap.MAKE_TIMEOUT_S)
+    debs.extract(packages, archive, epoch=epoch)
     with rootfs.opened(archive) as root:
         bundle = target / BUNDLE
         tools.unpack(root, (QEMU, *FIRMWARE), bundle)

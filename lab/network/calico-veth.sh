@@ -4,8 +4,12 @@
 # The pod's end has a /32 address, the gateway 169.254.1.1 on the link and everything else
 # through it; the node's end has no address, a fixed MAC, and answers for the gateway by proxy
 # ARP (felix/dataplane/linux/endpoint_mgr.go). None of the plugins that distributions carry
-# can do that: ptp fails on a /32. The address and MTU come by CNI_ARGS: IP=...;MTU=...
+# can do that: ptp fails on a /32. The address and MTU come by CNI_ARGS: IP=...;MTU=... A CRI
+# gives the pod's name there instead: then they are in the file of that name, and the result is
+# put beside it, since a CRI tells its caller only parts of it.
 set -eu
+
+PODS=/run/kata-lab/pods
 
 GATEWAY=169.254.1.1
 NODE_MAC=ee:ee:ee:ee:ee:ee
@@ -16,12 +20,23 @@ fail() {
 }
 
 argument() {
-    printf '%s\n' "${CNI_ARGS:-}" | tr ';' '\n' | sed -n "s/^$1=//p"
+    printf '%s\n' "$arguments" | tr ';' '\n' | sed -n "s/^$1=//p"
 }
 
+arguments=${CNI_ARGS:-}
+pod=$(argument K8S_POD_NAME)
 node_end=cali$(printf '%s' "$CNI_CONTAINERID" | sha1sum | cut -c1-11)
 
 add() {
+    if [ -n "$pod" ]; then
+        arguments=$(cat "$PODS/$pod") || fail "nobody has said what pod $pod is to have"
+        exec 3>&1 >"$PODS/$pod.result"
+        trap 'cat "$PODS/$pod.result" >&3' EXIT
+    fi
+    make
+}
+
+make() {
     namespace=${CNI_NETNS##*/}
     address=$(argument IP)
     mtu=$(argument MTU)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Interface, IPv4Network
+from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from lab.errors import SandboxError
@@ -54,6 +55,19 @@ class Pod:
         return f"{SANDBOXES}/{self.namespace}"
 
 
+def namespace_of(result: str) -> str:
+    """
+    The name of the pod's namespace, as the result of a CNI ADD has it.
+
+    Raises:
+        SandboxError: if the plugin failed, with its words, or named none.
+    """
+    for interface in _read(result).get("interfaces", []):
+        if path := interface.get("sandbox"):
+            return PurePosixPath(path).name
+    raise _failed(f"its result names no namespace: {result.strip()}")
+
+
 def pod_of(namespace: str, result: str) -> Pod:
     """
     Read the result of a CNI ADD (CNI specification 1.0, "Success" result type).
@@ -61,12 +75,7 @@ def pod_of(namespace: str, result: str) -> Pod:
     Raises:
         SandboxError: if the plugin failed, with its words, or named no interface in the pod.
     """
-    try:
-        answer: dict[str, Any] = json.loads(result)
-    except json.JSONDecodeError:
-        raise _failed(result.strip() or "it said nothing") from None
-    if "code" in answer:
-        raise _failed(f"{answer.get('msg')} {answer.get('details', '')}".strip())
+    answer = _read(result)
     interfaces = enumerate(answer.get("interfaces", []))
     inside = {index: item for index, item in interfaces if item.get("sandbox")}
     addresses = [ip for ip in answer.get("ips", []) if ip.get("interface") in inside]
@@ -80,6 +89,16 @@ def pod_of(namespace: str, result: str) -> Pod:
         mtu_bytes=interface["mtu"],
         routes=tuple(sorted(_routes(answer), key=lambda route: route.via is not None)),
     )
+
+
+def _read(result: str) -> dict[str, Any]:
+    try:
+        answer: dict[str, Any] = json.loads(result)
+    except json.JSONDecodeError:
+        raise _failed(result.strip() or "it said nothing") from None
+    if "code" in answer:
+        raise _failed(f"{answer.get('msg')} {answer.get('details', '')}".strip())
+    return answer
 
 
 def _routes(answer: dict[str, Any]) -> Iterator[Route]:

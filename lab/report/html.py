@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from lab.matrix import Cell, Runtime
 from lab.report import view
 from lab.report.axes import MEANING
 from lab.report.text import clean, count
@@ -37,7 +36,6 @@ def render_report(report: view.Report) -> str:
             style=Markup(style),  # noqa: S704 - the package's own file
             script=Markup(script),  # noqa: S704 - the package's own file
             script_digest=digest,
-            reference=lambda network, storage: Cell(network, storage, Runtime.REFERENCE),
         )
     )
 

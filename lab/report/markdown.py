@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from lab.matrix import Cell, Runtime
 from lab.report.text import clean, count
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from lab.matrix import Cell
     from lab.report.panels import Panel, Row
     from lab.report.view import Grid, Report
 
@@ -55,9 +55,10 @@ def _caption(panel: Panel) -> str:
 
 def _matrix(grid: Grid, panel: Panel) -> str:
     lines = [["", *grid.storages], ["---", *["---:" for _ in grid.storages]]]
-    for network in grid.networks:
-        cells = [Cell(network, storage, Runtime.REFERENCE) for storage in grid.storages]
-        lines.append([network, *[_entry(grid, panel, cell) for cell in cells]])
+    for row in grid.rows:
+        name = f"{row.network}, {row.label}" if row.label else row.network
+        cells = [row.cell(storage) for storage in grid.storages]
+        lines.append([name, *[_entry(grid, panel, cell) for cell in cells]])
     return "\n".join(_line(line) for line in lines)
 
 

@@ -114,13 +114,15 @@ def banner(environment: Environment | None) -> Banner | None:
 
 
 def notices(run: Run) -> tuple[str, ...]:
-    """How the run ended if not as planned, and what reading it had to forgive."""
+    """How the run ended if not as planned, whose artefacts it had, what had to be forgiven."""
     ended = {
         RunStatus.RUNNING: ("The run did not end: it is still going on, or it has crashed.",),
         RunStatus.INTERRUPTED: ("The run was interrupted: what it had measured is here.",),
         RunStatus.COMPLETE: (),
     }
-    return (*ended[run.header.status], *run.warnings)
+    local = run.environment.local_artefacts if run.environment else ""
+    built = (f"Built locally, and not upstream's: {local}.",) if local else ()
+    return (*ended[run.header.status], *built, *run.warnings)
 
 
 def problems(run: Run) -> tuple[Problem, ...]:
@@ -189,7 +191,7 @@ def repeat_command(header: RunHeader, cell: str) -> str:
     plan = header.plan
     options = ["--topology", header.topology, "--cells", cell, "--profile", plan.profile]
     options += ["--rounds", str(plan.rounds), "--seed", str(plan.seed)]
-    return f"nox -s matrix -- {shlex.join(options)}"
+    return f"nox -s matrix -- {shlex.join([*options, *header.options])}"
 
 
 def absences(run: Run) -> tuple[Absence, ...]:

@@ -33,10 +33,25 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class GridRow:
+    """One network of one runtime with a guest."""
+
+    network: Network
+    runtime: Runtime
+    label: str
+    """The runtime, where the run has several."""
+
+    def cell(self, storage: Storage) -> Cell:
+        """What stands in the row under *storage*."""
+        return Cell(self.network, storage, self.runtime)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Grid:
     """Networks by storages; under each storage, the control that it is compared with."""
 
-    networks: tuple[Network, ...]
+    rows: tuple[GridRow, ...]
+    """By network, then by runtime: what Kata costs stands below what it is made of."""
     storages: tuple[Storage, ...]
     controls: tuple[tuple[Cell | None, int], ...]
     """Each with the number of columns that it stands over; None where the run has no control."""
@@ -128,7 +143,7 @@ def _groups(every: Sequence[Panel]) -> tuple[tuple[str, tuple[Panel, ...]], ...]
 
 def _grid(run: Run) -> Grid:
     cells = run.header.plan.cells
-    guests = [cell for cell in cells if cell.runtime is Runtime.REFERENCE]
+    guests = [cell for cell in cells if cell.runtime is not Runtime.RUNC]
     storages = tuple(s for s in STORAGES if any(cell.storage is s for cell in guests))
     spans: dict[Storage, int] = defaultdict(int)
     for storage in storages:
@@ -138,7 +153,7 @@ def _grid(run: Run) -> Grid:
         spans[storage] += 0
     measured = {sample.cell for sample in run.valid_samples}
     return Grid(
-        networks=tuple(n for n in NETWORKS if any(cell.network is n for cell in guests)),
+        rows=_grid_rows(guests),
         storages=storages,
         controls=tuple((controls.get(storage), span) for storage, span in spans.items()),
         cells=frozenset(cells),
@@ -147,6 +162,17 @@ def _grid(run: Run) -> Grid:
             for cell in cells
             if str(cell) not in measured and (missing := missing_in(run, cell))
         },
+    )
+
+
+def _grid_rows(guests: Sequence[Cell]) -> tuple[GridRow, ...]:
+    present = {(cell.network, cell.runtime) for cell in guests}
+    is_one = len({cell.runtime for cell in guests}) == 1
+    return tuple(
+        GridRow(network=network, runtime=runtime, label="" if is_one else runtime)
+        for network in NETWORKS
+        for runtime in Runtime
+        if (network, runtime) in present
     )
 
 

@@ -17,9 +17,9 @@ from lab.errors import CommandError, LabError, SandboxError
 from lab.network import MODELS
 from lab.network.pod import pod_of
 from lab.node import gather_script, listening_script, parse_gathered
-from lab.outcome import Fact
 from lab.questions import host_through
 from lab.runtime import pods, qemu
+from lab.runtime.evidence import qemu_facts
 from lab.runtime.guest_agent import GuestAgent
 from lab.runtime.setting import (
     CTR,
@@ -50,6 +50,7 @@ if TYPE_CHECKING:
     from lab.command import Completed
     from lab.matrix import Cell
     from lab.network.pod import Pod
+    from lab.outcome import Fact
 
 AGENT_TIMEOUT_S = 120.0
 CHROOT = ("/bin/chroot", ROOT)
@@ -172,7 +173,7 @@ class ReferenceSandbox:
             **self.gather(in_guest, timeout_s=QUESTIONS_TIMEOUT_S),
         }
         facts = (
-            *_qemu_facts(self.pod, answers),
+            *qemu_facts(self.pod, answers),
             *self._model.facts(self.pod, answers),
             *self._backend.facts(volume, answers),
         )
@@ -266,29 +267,6 @@ class ReferenceSandbox:
 
     def _answer(self, line: str) -> Completed:
         return self.run(["sh", "-c", line], timeout_s=QUESTIONS_TIMEOUT_S, check=False)
-
-
-def _qemu_facts(pod: Pod, answers: Mapping[str, str]) -> Iterator[Fact]:
-    command, files = answers[QEMU_COMMAND], answers[QEMU_FILES]
-    for subject, needle in (
-        ("hardware-assisted guest", "accel=kvm"),
-        ("guest's MAC", f"mac={pod.mac}"),
-    ):
-        yield Fact(
-            subject=subject,
-            source="/proc/PID/cmdline",
-            expected=needle,
-            observed=needle if needle in command else "absent",
-            holds=needle in command,
-        )
-    is_open = "/dev/vhost-net" in files.split()
-    yield Fact(
-        subject="vhost-net",
-        source="/proc/PID/fd",
-        expected="/dev/vhost-net",
-        observed="open" if is_open else "not open",
-        holds=is_open,
-    )
 
 
 def _end_process(pid_file: str) -> str:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from lab.cluster.handler import Handler
+    from lab.matrix import Cell
     from lab.node import Node
     from lab.topology import Topology
 
@@ -32,16 +36,20 @@ class Setting:
     guest_initramfs: str
     guest_parameters: str = ""
     """What the guest's kernel is told besides what Kata tells it."""
+    handlers: Mapping[Cell, Handler] = field(default_factory=dict)
+    """Which of containerd's handlers starts a cell of Kata's."""
 
 
 def pss_script(pid_question: str) -> str:
     """
     A shell script that adds up the proportional set size, in KiB, of processes and children.
 
-    Source: proc(5), smaps_rollup. *pid_question* is a shell word that gives the pids.
+    Source: proc(5), smaps_rollup. *pid_question* is a shell word, or several, that give the
+    pids; one that is another's child counts once.
     """
     return (
-        f'total=0; for pid in {pid_question}; do for one in "$pid" $(pgrep -P "$pid"); do'
+        f'pids=$(for pid in {pid_question}; do echo "$pid"; pgrep -P "$pid" || :; done | sort -u);'
+        ' [ -n "$pids" ]; total=0; for one in $pids; do'
         " kib=$(awk '/^Pss:/ { print $2 }' /proc/$one/smaps_rollup);"
-        " total=$((total + kib)); done; done; echo $total\n"
+        " total=$((total + kib)); done; echo $total\n"
     )

@@ -57,6 +57,12 @@ class Volume:
     """The mount command that the snapshotter names, as words."""
     folder: str
     """The sandbox's own folder on the node."""
+    share: str = "shared"
+    """What in it a file-sharing backend gives to the guest."""
+    root: str = "shared/rootfs"
+    """Where in it the snapshot is mounted."""
+    is_hot_plugged: bool = False
+    """Whether QEMU got a disk of it while the guest ran, and perhaps after another one."""
 
     @property
     def device(self) -> str:
@@ -66,12 +72,12 @@ class Volume:
     @property
     def shared(self) -> str:
         """The folder that a file-sharing backend gives to the guest."""
-        return f"{self.folder}/shared"
+        return f"{self.folder}/{self.share}"
 
     @property
     def target(self) -> str:
-        """Where the snapshot is mounted on the node, below the shared folder."""
-        return target_in(self.folder)
+        """Where the snapshot is mounted on the node, where the guest sees it."""
+        return f"{self.folder}/{self.root}"
 
 
 def target_in(folder: str) -> str:

@@ -73,8 +73,8 @@ def node_questions(volume: Volume) -> dict[str, str]:
 
 def facts(volume: Volume, answers: Mapping[str, str]) -> Iterator[Fact]:
     """ext4 on a SCSI disk in the guest; an active thin volume that QEMU holds."""
-    yield backend.root_fact(answers, source=f"/dev/{DISK}", fstype="ext4")
+    yield backend.root_fact(answers, source=thin.name_of(volume, DISK), fstype="ext4")
     yield backend.dax_fact(answers, is_wanted=False)
     yield backend.virtio_fact(answers, VirtioId.SCSI)
-    yield backend.command_fact(answers, "scsi-hd")
+    yield from thin.command_facts(volume, answers, "scsi-hd")
     yield from thin.facts(volume, answers)

@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from lab.outcome import Fact
-from lab.storage.backend import QEMU_FILES, ROOT
+from lab.storage.backend import QEMU_FILES, ROOT, command_fact
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -50,6 +50,22 @@ def wait_for_disk(disk: str) -> tuple[str, ...]:
 def mount(disk: str) -> tuple[str, ...]:
     """The guest's shell lines that mount *disk* as the root file system."""
     return (*wait_for_disk(disk), f"mount -t ext4 /dev/{disk} {ROOT}")
+
+
+def name_of(volume: Volume, disk: str) -> str:
+    """
+    The name that the guest has for the volume, as a regular expression.
+
+    A disk that is there from the start is *disk*; one that is plugged in is called after those
+    that came before it, such as that of a pod's pause container.
+    """
+    return f"/dev/{disk[:-1]}[a-z]" if volume.is_hot_plugged else f"/dev/{disk}"
+
+
+def command_facts(volume: Volume, answers: Mapping[str, str], device: str) -> Iterator[Fact]:
+    """QEMU was started with *device*, unless it was plugged in: no command line tells of that."""
+    if not volume.is_hot_plugged:
+        yield command_fact(answers, device)
 
 
 def questions(volume: Volume) -> dict[str, str]:

@@ -55,6 +55,8 @@ class DomainSpec:
     """SMBIOS OEM strings that systemd imports as credentials (systemd.system-credentials(7))."""
     emulator: Path | None = None
     """The QEMU that runs the domain; None is the machine's own."""
+    artefact_disk: Path | None = None
+    """A raw disk that the node only reads, and other nodes may read as well."""
     confined_by: str | None = None
     """The security model whose profiles know only the machine's own QEMU, if there is one."""
 
@@ -117,6 +119,8 @@ def _add_devices(devices: ET.Element, spec: DomainSpec) -> None:
     _disk(devices, spec.root_disk, target="vda", cache="unsafe")
     # What is measured lies here: no cache of the host in between.
     _disk(devices, spec.data_disk, target="vdb", cache="none")
+    if spec.artefact_disk:
+        _read_only_disk(devices, spec.artefact_disk, target="vdc")
     _child(devices, "controller", type="usb", model="none")
     serial = _child(devices, "serial", type="file")
     _child(serial, "source", path=str(spec.console), append="on")
@@ -131,6 +135,14 @@ def _disk(devices: ET.Element, path: Path, *, target: str, cache: str) -> None:
     _child(disk, "driver", name="qemu", type="qcow2", cache=cache, discard="unmap")
     _child(disk, "source", file=str(path))
     _child(disk, "target", dev=target, bus="virtio")
+
+
+def _read_only_disk(devices: ET.Element, path: Path, *, target: str) -> None:
+    disk = _child(devices, "disk", type="file", device="disk")
+    _child(disk, "driver", name="qemu", type="raw")
+    _child(disk, "source", file=str(path))
+    _child(disk, "target", dev=target, bus="virtio")
+    _child(disk, "readonly")
 
 
 def _add_management(domain: ET.Element, spec: DomainSpec) -> None:

@@ -25,7 +25,7 @@ def programs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Programs:
 
 
 def called(
-    monkeypatch: pytest.MonkeyPatch, command: str, arguments: str = ""
+    monkeypatch: pytest.MonkeyPatch, command: str, arguments: str = "", *, plugin: Path = PLUGIN
 ) -> subprocess.CompletedProcess[str]:
     settings = {
         "CNI_COMMAND": command,
@@ -36,7 +36,7 @@ def called(
     }
     for name, value in settings.items():
         monkeypatch.setenv(name, value)
-    return subprocess.run(["/bin/sh", PLUGIN], capture_output=True, text=True, check=False)
+    return subprocess.run(["/bin/sh", plugin], capture_output=True, text=True, check=False)
 
 
 def answer(done: subprocess.CompletedProcess[str]) -> dict[str, Any]:
@@ -92,6 +92,67 @@ def test_add_that_gets_no_veth_fails_in_a_way_that_the_lab_understands(
     assert call.endswith(" peer name eth0 mtu 1440 netns boot1")
     with pytest.raises(SandboxError, match=f"made no network: no veth {NODE_END}"):
         pod_of("boot1", done.stdout)
+
+
+@pytest.fixture
+def pods(tmp_path: Path) -> Path:
+    """Where a plugin of this test's own finds announcements; it sets nothing in the kernel."""
+    folders = {"/run/kata-lab/pods": tmp_path / "pods", "/proc/sys/net/ipv4": tmp_path / "ipv4"}
+    text = PLUGIN.read_text()
+    for path, folder in folders.items():
+        text = text.replace(path, str(folder))
+    for kind in ("conf", "neigh"):
+        (tmp_path / "ipv4" / kind / NODE_END).mkdir(parents=True)
+    (tmp_path / "pods").mkdir()
+    (tmp_path / "plugin").write_text(text)
+    return tmp_path / "pods"
+
+
+def called_by_a_cri(
+    pods: Path, monkeypatch: pytest.MonkeyPatch
+) -> subprocess.CompletedProcess[str]:
+    arguments = "IgnoreUnknown=1;K8S_POD_NAMESPACE=lab;K8S_POD_NAME=boot1;K8S_POD_UID=1"
+    return called(monkeypatch, "ADD", arguments, plugin=pods.parent / "plugin")
+
+
+def test_a_pod_of_a_cri_has_what_was_announced_and_its_result_is_kept(
+    pods: Path, programs: Programs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    programs.add("ip", "echo '2: eth0: <UP> link/ether ca:57:86:63:96:f0 brd ff:ff'")
+    (pods / "boot1").write_text("IP=10.192.181.56/32;MTU=1440\n")
+
+    done = called_by_a_cri(pods, monkeypatch)
+
+    assert (done.returncode, done.stderr) == (0, "")
+    assert (pods / "boot1.result").read_text() == done.stdout
+    assert " mtu 1440 netns boot1" in programs.calls("ip")[0]
+    pod = pod_of("boot1", done.stdout[done.stdout.index("{") :])
+    assert (pod.mac, str(pod.address)) == ("ca:57:86:63:96:f0", "10.192.181.56/32")
+
+
+def test_a_pod_of_a_cri_that_gets_no_veth_is_told_to_the_cri_too(
+    pods: Path, programs: Programs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    programs.add("ip", "exit 2")
+    (pods / "boot1").write_text("IP=10.192.181.56/32;MTU=1440\n")
+
+    done = called_by_a_cri(pods, monkeypatch)
+
+    assert done.returncode == 1
+    assert answer(done)["msg"] == f"no veth {NODE_END}"
+    assert (pods / "boot1.result").read_text() == done.stdout
+
+
+def test_a_pod_of_a_cri_that_nobody_announced_gets_nothing(
+    pods: Path, programs: Programs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    programs.add("ip", "")
+
+    done = called_by_a_cri(pods, monkeypatch)
+
+    assert done.returncode == 1
+    assert answer(done)["msg"] == "nobody has said what pod boot1 is to have"
+    assert programs.calls("ip") == []
 
 
 def test_an_unknown_command_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:

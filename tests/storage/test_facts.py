@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 
 from lab.matrix import GUEST_STORAGES, Storage
@@ -208,3 +210,22 @@ def test_a_thin_volume_that_nothing_was_written_to_is_well() -> None:
     answers = answered(STATUS, "0 8388608 thin 0 -\n")(CELLS[Storage.DEVMAPPER].answers)
 
     assert failing(Storage.DEVMAPPER, answers) == set()
+
+
+@pytest.mark.parametrize("storage", [Storage.DEVMAPPER, Storage.DEVMAPPER_BLK])
+def test_a_disk_that_was_plugged_in_is_on_no_command_line_and_comes_after_another(
+    storage: Storage,
+) -> None:
+    cell = CELLS[storage]
+    device = {Storage.DEVMAPPER: "scsi-hd", Storage.DEVMAPPER_BLK: "virtio-blk-pci"}[storage]
+    second = {Storage.DEVMAPPER: ("/dev/sda", "/dev/sdb"), Storage.DEVMAPPER_BLK: ("vda", "vdb")}
+    plugged = replaced(QEMU_COMMAND, device, "nothing")(
+        replaced(MOUNTS, *second[storage])(cell.answers)
+    )
+    volume = dataclasses.replace(cell.volume, is_hot_plugged=True)
+
+    assert broken(BACKENDS[storage].facts(volume, plugged)) == set()
+    assert broken(BACKENDS[storage].facts(cell.volume, plugged)) == {
+        ROOT,
+        f"{device} in QEMU's command line",
+    }

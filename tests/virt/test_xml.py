@@ -57,6 +57,19 @@ def test_a_node_is_described_as_before(accelerator: Accelerator) -> None:
     assert f"{text}\n" == (GOLDEN / f"{accelerator}.xml").read_text()
 
 
+def test_a_node_with_artefacts_is_described_as_before() -> None:
+    text = domain_xml(replace(SPEC, artefact_disk=Path("/artefacts/1f.img")))
+
+    assert f"{text}\n" == (GOLDEN / "kvm-artefacts.xml").read_text()
+
+
+def test_artefacts_are_only_read_and_so_may_be_shared() -> None:
+    disks = parsed(replace(SPEC, artefact_disk=Path("/artefacts/1f.img"))).findall("devices/disk")
+
+    assert [disk.find("readonly") is not None for disk in disks] == [False, False, True]
+    assert disks[2].find("source").attrib == {"file": "/artefacts/1f.img"}  # type: ignore[union-attr]
+
+
 def test_hardware_runs_the_node_with_the_hosts_own_processor() -> None:
     assert parsed(SPEC).get("type") == "kvm"
     assert attributes(SPEC, "cpu") == [{"mode": "host-passthrough"}]

@@ -1,0 +1,103 @@
+"""
+A node on which Kata runs without Kubernetes: containerd answers the CRI, crictl asks.
+
+The shell scripts that lay it out once, and those that make it ready at each start.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from lab.cluster import artefact_disk, containerd, kata_config
+from lab.cluster.handler import CONFIGURATIONS
+from lab.image.node import SHARE
+from lab.network.pod import MTU_BYTES, SANDBOXES
+from lab.runtime.pods import PLUGIN, PLUGINS
+from lab.storage.backend import Snapshotter
+from lab.virt.xml import UNMITIGATED
+
+if TYPE_CHECKING:
+    from lab.cluster.kit import Kit
+    from lab.topology import SandboxSpec
+
+CRI_NAMESPACE = "k8s.io"
+"""containerd's namespace of all that the CRI makes."""
+CTR = f"ctr -n {CRI_NAMESPACE}"
+CRICTL = "/usr/local/bin/crictl"
+CRICTL_CONFIG = """\
+runtime-endpoint: unix:///run/containerd/containerd.sock
+image-endpoint: unix:///run/containerd/containerd.sock
+timeout: 600
+"""
+"""A start may take as long as lab.cluster.kata_config lets it."""
+CNI_NETWORK = "lab"
+CNI_CONFIG = {
+    "cniVersion": "1.0.0",
+    "name": CNI_NETWORK,
+    "plugins": [{"type": PLUGIN}],
+}
+PODS = f"{SANDBOXES}/pods"
+"""Where the CNI plugin finds, by a pod's name, the address and MTU that it is to have."""
+EMULATED_DROP_IN = "config.d/70-emulated.toml"
+
+MOUNT_ARTEFACTS = f"""\
+mkdir -p {artefact_disk.MOUNT}
+mount -o ro {artefact_disk.DEVICE} {artefact_disk.MOUNT}
+"""
+"""At each start, before anything else."""
+
+ACTIVATE = f"""\
+mkdir -p {PODS}
+modprobe vhost_vsock
+"""
+"""At each start."""
+
+UNMITIGATE = f"""\
+awk '/^kernel_params *=/ {{
+    drop_in = FILENAME
+    sub("configuration.toml$", "{EMULATED_DROP_IN}", drop_in)
+    sub(/"[^"]*$/, " {UNMITIGATED}\\"")
+    printf "[hypervisor.qemu]\\n%s\\n", $0 >drop_in
+    close(drop_in)
+}}' {CONFIGURATIONS}/*/configuration.toml
+"""
+"""What the release tells its guest's kernel, and one word more."""
+
+
+def layout_script(kit: Kit, sandbox: SandboxSpec) -> str:
+    """What a node gets once: programs, CNI network, containerd's configuration and Kata's."""
+    releases = "".join(
+        f"ln -s {artefact_disk.MOUNT}{release.prefix.removeprefix('/opt')} {release.prefix}\n"
+        for release in kit.releases.values()
+    )
+    config = containerd.config(kit.handlers, sandbox_image=kit.pause.name, cni_plugins=PLUGINS)
+    return (
+        f"# the artefacts are {artefact_disk.digest(kit.carried)}\n"
+        f"{releases}"
+        f"ln -s {artefact_disk.path_of(kit.crictl)} {CRICTL}\n"
+        f"cat >/etc/crictl.yaml <<'CRICTL'\n{CRICTL_CONFIG}CRICTL\n"
+        "mkdir -p /etc/cni/net.d\n"
+        f"echo '{json.dumps(CNI_CONFIG)}' >/etc/cni/net.d/10-{CNI_NETWORK}.conflist\n"
+        f"cat >/etc/containerd/config.toml <<'CONFIG'\n{config}CONFIG\n"
+    ) + "".join(kata_config.install_script(handler, sandbox) for handler in kit.handlers)
+
+
+def import_script(kit: Kit) -> str:
+    """Import what pods are made of, for each snapshotter."""
+    archives = (f"/{SHARE}/workload.tar", artefact_disk.path_of(kit.pause))
+    return "".join(
+        f"{CTR} images import --local --snapshotter {snapshotter} {archive}\n"
+        for archive in archives
+        for snapshotter in Snapshotter
+    )
+
+
+def activate_script(*, is_emulated: bool) -> str:
+    """What a node needs at each start; an emulated one has its guests do without mitigations."""
+    return ACTIVATE + (UNMITIGATE if is_emulated else "")
+
+
+def announcement(address: str) -> str:
+    """What the CNI plugin is to find of a pod."""
+    return f"IP={address};MTU={MTU_BYTES}"

@@ -1,0 +1,283 @@
+"""
+Kata's own runtimes: a sandbox that containerd starts by a handler of Kata, without Kubernetes.
+
+crictl asks for a pod as the kubelet would; the CNI plugin makes its network; commands run in
+its container. What is in effect is read by the code that reads it of the reference runtime.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+import time
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING
+
+from lab.cluster.cri_node import CTR, PODS
+from lab.errors import CommandError, LabError, SandboxError
+from lab.network import MODELS
+from lab.network.pod import namespace_of, pod_of
+from lab.node import gather_script, listening_script, parse_gathered
+from lab.questions import host_through
+from lab.runtime import cri, kata_evidence, pods
+from lab.runtime.evidence import qemu_facts
+from lab.runtime.setting import QUESTIONS_TIMEOUT_S, REMEDY, pss_script
+from lab.storage import BACKENDS
+from lab.storage.backend import MOUNTS, VIRTIO_IDS, Volume, forget_file, volume_of
+from lab.storage.virtiofs import DAEMON
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from lab.command import Completed
+    from lab.matrix import Cell
+    from lab.network.pod import Pod
+    from lab.outcome import Fact
+    from lab.runtime.setting import Setting
+
+START_TIMEOUT_S = 300.0
+STOP_TIMEOUT_S = 180.0
+LOG_TAIL_BYTES = 200_000
+IDS, CNI_RESULT, SNAPSHOT = "ids", "CNI result", "snapshot"
+CTRS_OWN_WORDS = "ctr: "
+"""What ctr says itself begins with this (cmd/ctr/main.go); the rest is the program's."""
+
+
+class KataSandbox:
+    """One pod of a runtime of Kata."""
+
+    def __init__(self, setting: Setting, cell: Cell, *, name: str, number: int) -> None:
+        self.cell = cell
+        self.id = name
+        self.node = setting.node
+        self.ready_s = 0.0
+        self.expected = MODELS[cell.network].EXPECTED
+        self.pod: Pod = pods.custom(name, number)
+        self.guest = host_through(self._answer, name=f"kata://{name}")
+        self._model = MODELS[cell.network]
+        self._backend = BACKENDS[cell.storage]
+        self._request = cri.Request(
+            name=name,
+            handler=setting.handlers[cell],
+            image=setting.image,
+            address=pods.address(number),
+        )
+        self._pod_id = self._container = ""
+        self._volume: Volume | None = None
+        self._programs = itertools.count(1)
+
+    @property
+    def address(self) -> str:
+        """Its IPv4 address."""
+        return str(self.pod.address.ip)
+
+    def start(self, *, root: str | None = None) -> None:
+        """
+        Ask for the pod and its container, and wait until it answers.
+
+        Raises:
+            SandboxError: if it does not.
+            CommandError: if containerd refuses, with its words, which are Kata's.
+        """
+        started = time.monotonic()
+        questions = {
+            IDS: "echo $pod $container",
+            CNI_RESULT: f"cat {PODS}/{self.id}.result",
+            SNAPSHOT: f"{self._request.snapshots} mounts {self._request.folder}/root $container",
+        }
+        lines = cri.start_lines(self._request, root=root)
+        script = "\n".join(lines) + "\n" + gather_script(questions)
+        answers = parse_gathered(self.node.script(script, timeout_s=START_TIMEOUT_S))
+        self._pod_id, self._container = answers[IDS].split()
+        self.pod = pod_of(namespace_of(answers[CNI_RESULT]), answers[CNI_RESULT])
+        self._volume = self._volume_of(answers[SNAPSHOT])
+        self.run(["true"], timeout_s=QUESTIONS_TIMEOUT_S)
+        self.ready_s = time.monotonic() - started
+
+    def restart(self) -> None:
+        """End this pod and start another whose container has the same root file system."""
+        self.run(["sync"], timeout_s=QUESTIONS_TIMEOUT_S)
+        kept = self._request.kept
+        lines = cri.keep_lines(self._request, container=self._container)
+        self.node.script("\n".join(lines) + "\n", timeout_s=STOP_TIMEOUT_S)
+        self._end()
+        self._request = dataclasses.replace(self._request, attempt=self._request.attempt + 1)
+        self.start(root=kept)
+
+    def run(
+        self,
+        argv: Sequence[str],
+        *,
+        timeout_s: float,
+        check: bool = True,
+        expected_s: float = 0.0,  # noqa: ARG002 - Sandbox: nothing is polled here
+        stdin: str = "",
+    ) -> Completed:
+        """Run *argv* in the container; Kata's agent starts it, and hands its output over."""
+        program = self._new_program()
+        line = [*self._exec(program), *argv]
+        try:
+            done = self.node.run(line, timeout_s=timeout_s, check=False, stdin=stdin)
+        except CommandError:
+            self._kill(program)
+            raise
+        if done.returncode and done.stderr.startswith(CTRS_OWN_WORDS):
+            problem = f"{self.id} cannot be told to run {argv[0]}: {done.stderr.strip()}"
+            raise SandboxError(problem, remedy=REMEDY)
+        if check and done.returncode:
+            problem = f"{argv[0]} exited with status {done.returncode} in {self.cell}"
+            raise CommandError(problem, completed=done)
+        return done
+
+    @contextmanager
+    def background(self, argv: Sequence[str], *, listening: int | None = None) -> Iterator[None]:
+        """Run *argv* in it beside the block; with *listening*, wait for that port first."""
+        program = self._new_program()
+        with self.node.background([*self._exec(program), *argv]):
+            try:
+                if listening is not None:
+                    script = listening_script(listening)
+                    self.run(["sh", "-c", script], timeout_s=QUESTIONS_TIMEOUT_S)
+                yield
+            finally:
+                self._kill(program)
+
+    def gather(self, questions: Mapping[str, str], *, timeout_s: float) -> dict[str, str]:
+        """Ask all *questions* inside the container, in one round trip."""
+        done = self.run(
+            ["sh", "-s"], timeout_s=timeout_s, check=False, stdin=gather_script(questions)
+        )
+        return {**dict.fromkeys(questions, ""), **parse_gathered(done.stdout)}
+
+    def drop_caches(self, path: str) -> None:
+        """Write back and forget what the guest has cached of *path*, and then the node."""
+        self.run(forget_file(path), timeout_s=QUESTIONS_TIMEOUT_S)
+        line = self._backend.forget(self._started_volume(), path)
+        self.node.script(line, timeout_s=QUESTIONS_TIMEOUT_S)
+
+    def memory_bytes(self) -> int:
+        """Proportional set size of QEMU, virtiofsd where there is one, and Kata's shim."""
+        finders = (kata_evidence.qemu_pids, kata_evidence.daemon_pids, kata_evidence.shim_pids)
+        script = pss_script(" ".join(find(self._pod_id) for find in finders))
+        return int(self.node.script(script, timeout_s=QUESTIONS_TIMEOUT_S)) * 1024
+
+    def prove(self) -> tuple[tuple[Fact, ...], dict[str, str]]:
+        """Read from node and guest what is in effect."""
+        volume = self._started_volume()
+        release = self._request.handler.release
+        if release is None:
+            raise ValueError(f"{self.cell} is not Kata's")
+        own = self._backend.node_questions(volume)
+        on_node = {
+            **kata_evidence.questions(self._pod_id, release),
+            **self._model.questions(self.pod),
+            **own,
+            **(kata_evidence.daemon_question(self._pod_id) if DAEMON in own else {}),
+        }
+        in_guest = {
+            MOUNTS: MOUNTS,
+            VIRTIO_IDS: VIRTIO_IDS,
+            kata_evidence.GUEST_BOOT: kata_evidence.BOOT_ID,
+        }
+        answers = {
+            **self.node.gather(on_node, timeout_s=QUESTIONS_TIMEOUT_S),
+            **self.gather(in_guest, timeout_s=QUESTIONS_TIMEOUT_S),
+        }
+        read = kata_evidence.in_one_spelling(answers)
+        facts = (
+            *kata_evidence.facts(self._request.handler, read),
+            *qemu_facts(self.pod, read),
+            *self._model.facts(self.pod, read),
+            *self._backend.facts(volume, read),
+        )
+        return facts, answers
+
+    def configuration(self) -> dict[str, str]:
+        """What Kata was told for this sandbox, and what it says that comes to; by file name."""
+        handler = self._request.handler
+        release = handler.release
+        if release is None:
+            raise ValueError(f"{self.cell} is not Kata's")
+        questions = {
+            "configuration.toml": f"cat {handler.configuration}",
+            "config.d.toml": f"tail -n +1 {handler.folder}/config.d/*",
+            "env.json": (
+                f"if [ -x {release.prefix}/bin/kata-runtime ]; then"
+                f" {release.prefix}/bin/kata-runtime --config {handler.configuration} env --json;"
+                f" elif [ -x {release.prefix}/bin/kata-ctl ]; then"
+                f" {release.prefix}/bin/kata-ctl env --json; fi"
+            ),
+        }
+        answers = self.node.gather(questions, timeout_s=QUESTIONS_TIMEOUT_S)
+        return {name: text for name, text in answers.items() if text}
+
+    def console(self) -> str:
+        """What Kata and containerd have logged since the start."""
+        since = f"$(stat -c @%Y {PODS}/{self.id})"
+        log = (
+            f"journalctl -q -o short-monotonic --since {since} SYSLOG_IDENTIFIER=kata"
+            " + SYSLOG_IDENTIFIER=virtiofsd + _SYSTEMD_UNIT=containerd.service"
+            f" | tail -c {LOG_TAIL_BYTES}"
+        )
+        return self.node.gather({"log": log}, timeout_s=QUESTIONS_TIMEOUT_S)["log"]
+
+    def stop(self) -> None:
+        """
+        End the pod and undo all that its start did, however far that came.
+
+        Raises:
+            SandboxError: if something of it is still there afterwards.
+        """
+        self._end(*cri.forget_lines(self._request))
+
+    def _end(self, *lines: str) -> None:
+        script = "\n".join((*cri.end_lines(self._request), *lines, self._leftovers())) + "\n"
+        done = self.node.run(["sh", "-s"], timeout_s=STOP_TIMEOUT_S, stdin=script)
+        if problem := done.stdout.rpartition("left: ")[2].strip():
+            detail = done.stderr.strip()
+            raise SandboxError(f"{self.id} left {problem} behind: {detail}", remedy=REMEDY)
+
+    def _leftovers(self) -> str:
+        """The shell lines that print what is still there; no other sandbox of Kata is."""
+        places = [f"{place}/*" for place in kata_evidence.STATE]
+        places += [self._request.folder, f"/run/netns/{self.pod.namespace}"]
+        return (
+            "printf 'left: '\n"
+            f'for path in {" ".join(places)}; do [ ! -e "$path" ] || printf \'%s \' "$path"; done\n'
+            "pgrep -af '^[^ ]*(containerd-shim-kata-v2|virtiofsd|qemu-system-[^ ]*) '\n:"
+        )
+
+    def _volume_of(self, mounts: str) -> Volume:
+        share, root = kata_evidence.LAYOUTS[self.cell.runtime]
+        volume = volume_of(
+            mounts,
+            snapshotter=self._backend.SNAPSHOTTER,
+            key=self._container,
+            folder=f"{kata_evidence.SHARES}/{self._pod_id}",
+        )
+        return dataclasses.replace(
+            volume,
+            share=share,
+            root=root.format(container=self._container),
+            is_hot_plugged=True,
+        )
+
+    def _started_volume(self) -> Volume:
+        if self._volume is None:
+            raise SandboxError(f"{self.id} was never started", remedy=REMEDY)
+        return self._volume
+
+    def _new_program(self) -> str:
+        return f"lab-{next(self._programs)}"
+
+    def _exec(self, program: str) -> list[str]:
+        return [*CTR.split(), "tasks", "exec", "--exec-id", program, self._container]
+
+    def _kill(self, program: str) -> None:
+        """End a program in the container; one that is gone already is fine."""
+        kill = ["tasks", "kill", "--signal", "SIGKILL", "--exec-id", program, self._container]
+        with suppress(LabError):
+            self.node.run([*CTR.split(), *kill], timeout_s=QUESTIONS_TIMEOUT_S, check=False)
+
+    def _answer(self, line: str) -> Completed:
+        return self.run(["sh", "-c", line], timeout_s=QUESTIONS_TIMEOUT_S, check=False)

@@ -1,0 +1,112 @@
+from __future__ import annotations
+
+import json
+import subprocess
+import tomllib
+from typing import TYPE_CHECKING
+
+import pytest
+
+from lab.cluster import cri_node
+from lab.cluster.cri_node import activate_script, import_script, layout_script
+from lab.cluster.kit import Kit
+from lab.topology import SandboxSpec
+from tests.cluster import built
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+SANDBOX = SandboxSpec(cpus=1, memory_mib=512)
+
+
+@pytest.fixture
+def kit(tmp_path: Path) -> Kit:
+    return built.kit(tmp_path / "built")
+
+
+def heredoc(script: str, path: str) -> str:
+    """What *script* writes to *path*."""
+    _, _, rest = script.partition(f"cat >{path} <<'")
+    word, _, rest = rest.partition("'\n")
+    return rest.partition(f"{word}\n")[0]
+
+
+def test_every_script_is_one_that_a_shell_understands(kit: Kit) -> None:
+    scripts = (
+        cri_node.MOUNT_ARTEFACTS,
+        layout_script(kit, SANDBOX),
+        import_script(kit),
+        activate_script(is_emulated=True),
+    )
+
+    done = subprocess.run(
+        ["/bin/sh", "-n"], input="".join(scripts), capture_output=True, text=True, check=False
+    )
+
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_each_release_is_where_its_configuration_looks_for_it(kit: Kit) -> None:
+    script = layout_script(kit, SANDBOX)
+
+    assert "\nln -s /opt/lab-artefacts/kata-go-3.28.0 /opt/kata-go-3.28.0\n" in script
+    assert "\nln -s /opt/lab-artefacts/kata-rs-4.1.0 /opt/kata-rs-4.1.0\n" in script
+    assert "\nln -s /opt/lab-artefacts/bin/crictl /usr/local/bin/crictl\n" in script
+
+
+def test_containerd_answers_the_cri_with_the_labs_own_network(kit: Kit) -> None:
+    script = layout_script(kit, SANDBOX)
+
+    config = tomllib.loads(heredoc(script, "/etc/containerd/config.toml"))
+    cri = config["plugins"]["io.containerd.grpc.v1.cri"]
+    assert cri["sandbox_image"] == built.PAUSE
+    assert cri["cni"] == {"bin_dir": "/usr/lib/cni", "conf_dir": "/etc/cni/net.d"}
+    assert "disabled_plugins" not in config
+    (line,) = (line for line in script.splitlines() if line.endswith("/10-lab.conflist"))
+    network = json.loads(line.partition("'")[2].partition("'")[0])
+    assert [plugin["type"] for plugin in network["plugins"]] == ["calico-veth"]
+
+
+def test_crictl_knows_where_to_ask(kit: Kit) -> None:
+    text = heredoc(layout_script(kit, SANDBOX), "/etc/crictl.yaml")
+
+    assert "runtime-endpoint: unix:///run/containerd/containerd.sock\n" in text
+
+
+def test_other_artefacts_are_another_layout(kit: Kit, tmp_path: Path) -> None:
+    others = built.artefacts(tmp_path / "other", data=built.release() + b"\0" * 512)
+
+    assert layout_script(kit, SANDBOX) != layout_script(Kit.of(others), SANDBOX)
+
+
+def test_what_pods_are_made_of_is_there_for_each_snapshotter(kit: Kit) -> None:
+    pause = "/opt/lab-artefacts/images/registry.k8s.io_pause_3.10.2.tar"
+
+    assert import_script(kit).splitlines() == [
+        f"ctr -n k8s.io images import --local --snapshotter {snapshotter} {archive}"
+        for archive in ("/usr/share/kata-lab/workload.tar", pause)
+        for snapshotter in ("overlayfs", "devmapper")
+    ]
+
+
+def test_only_emulated_guests_go_without_mitigations() -> None:
+    assert "mitigations" not in activate_script(is_emulated=False)
+    assert activate_script(is_emulated=True).startswith(activate_script(is_emulated=False))
+
+
+def test_an_emulated_guest_is_told_one_word_more_than_its_release_tells_it(
+    tmp_path: Path,
+) -> None:
+    for name, line in (("go", 'kernel_params = "a=1 b=2"'), ("rs", 'kernel_params = ""')):
+        (tmp_path / name / "config.d").mkdir(parents=True)
+        (tmp_path / name / "configuration.toml").write_text(f"[hypervisor.qemu]\n{line}\n")
+    script = cri_node.UNMITIGATE.replace("/etc/kata-lab", str(tmp_path))
+
+    subprocess.run(["/bin/sh", "-eu"], input=script, text=True, check=True)
+
+    told = {
+        name: tomllib.loads((tmp_path / name / "config.d/70-emulated.toml").read_text())
+        for name in ("go", "rs")
+    }
+    assert told["go"] == {"hypervisor": {"qemu": {"kernel_params": "a=1 b=2 mitigations=off"}}}
+    assert told["rs"] == {"hypervisor": {"qemu": {"kernel_params": " mitigations=off"}}}
