@@ -36,8 +36,8 @@ class Profile:
     """Of the file that is written first, and then read and changed by halves."""
     verified_mib: int
     """Of the file whose contents are checked."""
-    restarts_each_cell: bool
-    """Or only one of each storage: what a storage keeps does not depend on the network."""
+    asks_each_cell: bool
+    """Or only one of each storage, where the answer does not depend on the network."""
     seed: int = 1
     """Of the random offsets; the run puts its own here."""
 
@@ -65,7 +65,7 @@ SMOKE = Profile(
     # 9p moves 8 KiB at a time: larger files would take minutes under emulation.
     file_mib=4,
     verified_mib=1,
-    restarts_each_cell=False,
+    asks_each_cell=False,
 )
 STANDARD = Profile(
     name="standard",
@@ -79,7 +79,7 @@ STANDARD = Profile(
     fio_ramp_s=2.0,
     file_mib=512,
     verified_mib=64,
-    restarts_each_cell=True,
+    asks_each_cell=True,
 )
 PUBLISH = Profile(
     name="publish",
@@ -93,6 +93,6 @@ PUBLISH = Profile(
     fio_ramp_s=5.0,
     file_mib=2048,
     verified_mib=256,
-    restarts_each_cell=True,
+    asks_each_cell=True,
 )
 PROFILES = {profile.name: profile for profile in (SMOKE, STANDARD, PUBLISH)}

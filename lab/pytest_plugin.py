@@ -123,15 +123,18 @@ def sandbox(bench: Bench, boot: Boot) -> Sandbox:
 
 
 @pytest.fixture
-def restart(
-    bench: Bench, boot: Boot, profile: Profile, request: pytest.FixtureRequest
-) -> Callable[[], None]:
-    """Ends the sandbox and starts another on the same root file system; `sandbox` stays valid."""
+def once_a_storage(boot: Boot, profile: Profile, request: pytest.FixtureRequest) -> None:
+    """Lets smoke ask only one sandbox of each storage what does not depend on its network."""
     order = _session(request.config).decided.plan.order
     first = next(other for other in order if _same_storage(other.cell, boot.cell))
-    if first != boot and not profile.restarts_each_cell:
-        reason = f"{profile.name} restarts one sandbox of each storage; here that is {first.id}"
+    if first != boot and not profile.asks_each_cell:
+        reason = f"{profile.name} asks one sandbox of each storage; here that is {first.id}"
         raise NotMeasuredError(Outcome.NOT_RUN, reason)
+
+
+@pytest.fixture
+def restart(bench: Bench, once_a_storage: None) -> Callable[[], None]:  # noqa: ARG001
+    """Ends the sandbox and starts another on the same root file system; `sandbox` stays valid."""
     return bench.restart
 
 

@@ -21,7 +21,8 @@ LAYERS = """
     acceptance bench compare launch screen trial
     cluster prepare provision runtime store run
     host image node virt network storage tools ledger noise questions stopwatch system
-    topology matrix outcome expectations judgement sample stats plan loader records options profile
+    topology matrix outcome expectations judgement posix sample stats plan loader records options \
+    profile
     command wait files interrupt
     errors units
 """

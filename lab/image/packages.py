@@ -51,6 +51,7 @@ WANTED: dict[PackageSet, tuple[str, ...]] = {
     ),
     PackageSet.GUEST: ("busybox-static", "qemu-guest-agent"),
     PackageSet.WORKLOAD: (
+        "attr",
         "base-files",
         "bash",
         "coreutils",
@@ -63,6 +64,7 @@ WANTED: dict[PackageSet, tuple[str, ...]] = {
         "iproute2",
         "iputils-arping",
         "iputils-ping",
+        "libcap2-bin",
         "mount",
         "procps",
         "sed",

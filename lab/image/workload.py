@@ -20,6 +20,7 @@ PROGRAMS = frozenset(
     (
         "fio iperf3 sockperf ip ss tc bridge ethtool ping arping mount umount findmnt lsblk"
         " losetup setpriv taskset unshare nsenter flock dmesg ps pgrep pkill free sysctl"
+        " getcap getfattr setcap setfattr"
         " bash dash sh find xargs grep sed [ basename cat chmod chown chroot cp cut date dd df"
         " dirname du echo env expr false fallocate head id install ln ls md5sum mkdir"
         " mkfifo mknod mktemp mv nproc od printf pwd readlink realpath rm rmdir seq sha256sum"
