@@ -40,6 +40,11 @@ class Request:
         return f"{SANDBOXES}/{self.name}"
 
     @property
+    def stdin(self) -> str:
+        """An input without an end, for ctr."""
+        return f"{self.folder}/stdin"
+
+    @property
     def kept(self) -> str:
         """The snapshot that a restart leaves to the next attempt."""
         return f"{self.name}-kept-{self.attempt}"
@@ -104,6 +109,7 @@ def start_lines(request: Request, *, root: str | None = None) -> tuple[str, ...]
     )
     return (
         f"mkdir -p {_tmp(request)}",
+        f"mkfifo {request.stdin}",
         # As every other runtime of the lab has it.
         f"mount -t tmpfs -o mode=1777 tmp {_tmp(request)}",
         f"echo '{announcement(str(request.address))}' >{PODS}/{request.name}",
