@@ -40,6 +40,11 @@ class Request:
         return f"{SANDBOXES}/{self.name}"
 
     @property
+    def stdin(self) -> str:
+        """An input without an end, for ctr."""
+        return f"{self.folder}/stdin"
+
+    @property
     def kept(self) -> str:
         """The snapshot that a restart leaves to the next attempt."""
         return f"{self.name}-kept-{self.attempt}"
@@ -62,6 +67,9 @@ def pod_document(request: Request) -> str:
             },
             "hostname": request.name,
             "log_directory": request.folder,
+            # Nothing here looks a name up. Without a word of its own, a pod gets a copy of the
+            # node's resolv.conf, and there is none.
+            "dns_config": {"options": ["ndots:1"]},
             "linux": {"cgroup_parent": CGROUP_PARENT},
         },
         indent=1,
@@ -101,6 +109,7 @@ def start_lines(request: Request, *, root: str | None = None) -> tuple[str, ...]
     )
     return (
         f"mkdir -p {_tmp(request)}",
+        f"mkfifo {request.stdin}",
         # As every other runtime of the lab has it.
         f"mount -t tmpfs -o mode=1777 tmp {_tmp(request)}",
         f"echo '{announcement(str(request.address))}' >{PODS}/{request.name}",

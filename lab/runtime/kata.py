@@ -115,9 +115,9 @@ class KataSandbox:
     ) -> Completed:
         """Run *argv* in the container; Kata's agent starts it, and hands its output over."""
         program = self._new_program()
-        line = [*self._exec(program), *argv]
+        line = [*self._exec(program), *_fed(argv, stdin)]
         try:
-            done = self.node.run(line, timeout_s=timeout_s, check=False, stdin=stdin)
+            done = self.node.run(line, timeout_s=timeout_s, check=False)
         except CommandError:
             self._kill(program)
             raise
@@ -133,7 +133,7 @@ class KataSandbox:
     def background(self, argv: Sequence[str], *, listening: int | None = None) -> Iterator[None]:
         """Run *argv* in it beside the block; with *listening*, wait for that port first."""
         program = self._new_program()
-        with self.node.background([*self._exec(program), *argv]):
+        with self.node.background([*self._exec(program), *_fed(argv)]):
             try:
                 if listening is not None:
                     script = listening_script(listening)
@@ -144,9 +144,8 @@ class KataSandbox:
 
     def gather(self, questions: Mapping[str, str], *, timeout_s: float) -> dict[str, str]:
         """Ask all *questions* inside the container, in one round trip."""
-        done = self.run(
-            ["sh", "-s"], timeout_s=timeout_s, check=False, stdin=gather_script(questions)
-        )
+        script = gather_script(questions)
+        done = self.run(["sh", "-c", script], timeout_s=timeout_s, check=False)
         return {**dict.fromkeys(questions, ""), **parse_gathered(done.stdout)}
 
     def drop_caches(self, path: str) -> None:
@@ -271,7 +270,14 @@ class KataSandbox:
         return f"lab-{next(self._programs)}"
 
     def _exec(self, program: str) -> list[str]:
-        return [*CTR.split(), "tasks", "exec", "--exec-id", program, self._container]
+        """
+        What starts a program in the container.
+
+        ctr's own input has no end: it would hand that on, perhaps before the program has been
+        started, and then Kata's shim waits for ever, with its lock held (service.go, CloseIO).
+        """
+        ctr = [*CTR.split(), "tasks", "exec", "--exec-id", program, self._container]
+        return ["sh", "-c", f'exec "$@" <>{self._request.stdin}', "sh", *ctr]
 
     def _kill(self, program: str) -> None:
         """End a program in the container; one that is gone already is fine."""
@@ -281,3 +287,10 @@ class KataSandbox:
 
     def _answer(self, line: str) -> Completed:
         return self.run(["sh", "-c", line], timeout_s=QUESTIONS_TIMEOUT_S, check=False)
+
+
+def _fed(argv: Sequence[str], stdin: str = "") -> list[str]:
+    """Let a shell in the container give *argv* its input, and hand its exit status on."""
+    if not stdin:
+        return ["sh", "-c", 'exec "$@" </dev/null', "sh", *argv]
+    return ["sh", "-c", 'printf %s "$0" | "$@"', stdin, *argv]
