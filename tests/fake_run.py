@@ -137,12 +137,14 @@ class FakeRun:
     metrics: Sequence[FakeMetric] = METRICS
     excluded: Sequence[plan.Exclusion] = ()
     status: RunStatus = RunStatus.COMPLETE
+    local_artefacts: str = ""
 
     def header(self) -> RunHeader:
         return RunHeader(
             created=CREATED,
             command_line=("lab", "matrix", "--profile", self.profile, "--seed", str(self.seed)),
             topology="embedded",
+            options=("--artefacts", "/built", "--lock", "/lock") if self.local_artefacts else (),
             plan=plan.make(
                 self.cells,
                 profile=self.profile,
@@ -155,7 +157,9 @@ class FakeRun:
     def write(self, root: Path) -> Path:
         """Write the run under *root* through the store, as the bench would."""
         store = Store.create(root, self.header())
-        store.set_environment(environment(is_emulated=self.is_emulated))
+        store.set_environment(
+            environment(is_emulated=self.is_emulated, local_artefacts=self.local_artefacts)
+        )
         store.console_path("node-1").write_text("[    0.000000] Linux version 6.12\n")
         generator = random.Random(self.seed)  # noqa: S311 - invented figures
         now = CREATED + timedelta(seconds=70)
@@ -242,7 +246,7 @@ def evidence(cell: Cell, phase: str, *, holds: bool = True) -> Evidence:
     return Evidence(phase=phase, facts=tuple(listed), raw={"ip -d -j link (pod)": "[]"})
 
 
-def environment(*, is_emulated: bool) -> Environment:
+def environment(*, is_emulated: bool, local_artefacts: str = "") -> Environment:
     return Environment(
         accelerator="tcg" if is_emulated else "kvm",
         is_emulated=is_emulated,
@@ -258,6 +262,7 @@ def environment(*, is_emulated: bool) -> Environment:
         versions={"QEMU (host)": "7.2.15", "QEMU (node)": "10.0.6", "virtiofsd": "1.13.0",
                   "containerd": "1.7.24", "iperf3": "3.18", "fio": "3.39", "kernel": "6.12.43"},
         knobs={"vhost-net": "on", "virtiofs cache": "auto", "MTU": "1440", "vCPUs": "2"},
+        local_artefacts=local_artefacts,
     )  # fmt: skip
 
 

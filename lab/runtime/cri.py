@@ -19,8 +19,11 @@ CONTAINER = "workload"
 CGROUP_PARENT = "/kata-lab"
 EMPTY_DIR = "kubernetes.io~empty-dir"
 """A tmpfs in a folder of this name is a tmpfs in the guest too, not a share (mount.go, k8s.rs)."""
-GRACE_S = 0
-"""The container's only process waits to be told; it need not be asked to end."""
+END = (
+    "timeout 60 crictl rmp -f $pod >/dev/null"
+    " || { pkill -9 -f $pod; crictl rmp -f $pod || crictl rmp -f $pod; } >/dev/null"
+)
+"""Takes a pod away; one that does not answer by force. The first try then only notices its end."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,7 +136,7 @@ def keep_lines(request: Request, *, container: str) -> tuple[str, ...]:
 def end_lines(request: Request) -> tuple[str, ...]:
     """The shell lines that end and remove whatever there is of the pod; each may fail."""
     return (
-        *_each_pod(request, "crictl rmp -f $pod >/dev/null"),
+        *_each_pod(request, END),
         f"umount {_tmp(request)}",
         f"rm -rf --one-file-system {request.folder} {PODS}/{request.name}*",
     )

@@ -149,10 +149,15 @@ class KataSandbox:
         return {**dict.fromkeys(questions, ""), **parse_gathered(done.stdout)}
 
     def drop_caches(self, path: str) -> None:
-        """Write back and forget what the guest has cached of *path*, and then the node."""
+        """
+        Write back and forget what the guest has cached of *path*, and then the node.
+
+        Kata's shim mounts root file systems in a mount namespace of its own.
+        """
         self.run(forget_file(path), timeout_s=QUESTIONS_TIMEOUT_S)
         line = self._backend.forget(self._started_volume(), path)
-        self.node.script(line, timeout_s=QUESTIONS_TIMEOUT_S)
+        inside = f"nsenter -t {kata_evidence.shim_pids(self._pod_id)} -m"
+        self.node.script(f"{inside} {line}\n", timeout_s=QUESTIONS_TIMEOUT_S)
 
     def memory_bytes(self) -> int:
         """Proportional set size of QEMU, virtiofsd where there is one, and Kata's shim."""

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from lab.matrix import Runtime, select
 from lab.outcome import Outcome
 from lab.run import Run
 from tests.fake_run import CHECKS, CONSOLE, NO_DAX, FakeRun, Trouble
@@ -36,6 +37,21 @@ def _fast_disk() -> Iterator[None]:
 def smoke(tmp_path_factory: pytest.TempPathFactory) -> Run:
     """The default matrix under emulation: one round, no virtiofs-dax, all else well."""
     return Run.load(FakeRun(trouble=DAX).write(tmp_path_factory.mktemp("smoke")))
+
+
+@pytest.fixture(scope="package")
+def kata(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """Two networks and two storages on Kata's runtimes and the controls; built locally."""
+    cells = select(
+        "veth+*+runc,tcfilter+virtiofs+*,tcfilter+9p+*,none+virtiofs+*", runtimes=tuple(Runtime)
+    )
+    refused = {
+        "none+virtiofs+kata-go": Trouble(
+            Outcome.UNSUPPORTED, "it does not start: Invalid internetworking model (known: #1)"
+        )
+    }
+    fake = FakeRun(cells=cells, trouble=refused, local_artefacts="kata-go 3.28.0, crictl v1.36.0")
+    return Run.load(fake.write(tmp_path_factory.mktemp("kata")))
 
 
 @pytest.fixture(scope="package")

@@ -106,6 +106,37 @@ def test_the_matrix_has_networks_by_storages_in_their_order(smoke: Run) -> None:
     assert rows == ["control", "tcfilter", "macvtap", "none"]
 
 
+def test_each_runtime_has_a_row_of_its_own_below_the_reference(kata: Run) -> None:
+    matrix = page(kata).one("table", id="matrix")
+
+    rows = [row.all("th")[0].one("b").text for row in matrix.all("tr") if row.all("th")]
+    assert rows[1:] == [
+        "virtiofs",
+        "tcfilter · reference",
+        "tcfilter · kata-go",
+        "tcfilter · kata-rs",
+        "none · reference",
+        "none · kata-go",
+        "none · kata-rs",
+    ]
+    shown = {place.attributes.get("data-shows") for place in matrix.all("td")}
+    assert {"tcfilter+9p+kata-go", "tcfilter+9p+kata-rs", "none+virtiofs+kata-rs"} <= shown
+    assert "Invalid internetworking model" in matrix.text
+
+
+def test_panels_name_the_runtimes_that_are_katas(kata: Run) -> None:
+    names = {row.one("th").text for row in page(kata).all("tr") if "data-cell" in row.attributes}
+
+    assert {"virtiofs · tcfilter", "virtiofs · tcfilter · kata-go"} <= names
+
+
+def test_artefacts_that_were_built_locally_are_said(kata: Run, smoke: Run) -> None:
+    (notice,) = page(kata).all("p", class_="notice")
+
+    assert notice.text == ("Built locally, and not upstream's: kata-go 3.28.0, crictl v1.36.0.")
+    assert page(smoke).all("p", class_="notice") == []
+
+
 def test_one_boot_never_has_a_spread(smoke: Run) -> None:
     source = html.render(smoke)
 

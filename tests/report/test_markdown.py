@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from lab import report
 from lab.outcome import Outcome
 from lab.report import markdown, view
+from lab.report.verdict import repeat_command
 from lab.run import Run
 from tests.fake_run import CHECKS, FakeRun, Trouble
 
@@ -31,6 +32,21 @@ def test_the_matrix_is_a_table(smoke: Run) -> None:
     assert all(line.count("|") == 6 for line in lines)
     assert "Mbit/s (0.05" in lines[2]
     assert "UNSUPPORTED" in lines[2]
+
+
+def test_each_runtime_has_a_line(kata: Run) -> None:
+    text = summary(kata)
+    lines = [line for line in text.splitlines() if line.startswith("|")]
+
+    assert lines[3].startswith("| tcfilter, kata-go | ")
+    assert len(lines) == 8
+    assert "Built locally, and not upstream's: kata-go 3.28.0, crictl v1.36.0." in text
+
+
+def test_a_cell_is_repeated_with_its_artefacts(kata: Run) -> None:
+    command = repeat_command(kata.header, "tcfilter+9p+kata-go")
+
+    assert command.endswith(" --artefacts /built --lock /lock")
 
 
 def test_failures_have_the_command_that_repeats_them(troubled: Run) -> None:
