@@ -314,7 +314,7 @@ def test_a_node_for_kata_is_laid_out_from_its_artefacts_and_asked_by_the_cri(
         '[plugins."io.containerd.grpc.v1.cri".containerd]',
         "/etc/kata-lab/tcfilter-virtiofs-kata-go/config.d/60-lab.toml",
         "dmsetup create lab-pool",
-        "systemctl restart containerd\n",
+        "systemctl start containerd\n",
         "ctr -n lab images import",
         "ctr -n k8s.io images import",
     )
