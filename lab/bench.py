@@ -12,6 +12,7 @@ from lab.judgement import Judgement
 from lab.matrix import KATA, Cell, Network, Runtime, Storage
 from lab.outcome import SUPPORTED, Evidence, Outcome, Support
 from lab.runtime.kata import KataSandbox
+from lab.runtime.pod import PodSandbox
 from lab.runtime.reference import ReferenceSandbox
 from lab.runtime.runc import RuncSandbox
 from lab.runtime.setting import QUESTIONS_TIMEOUT_S
@@ -209,6 +210,8 @@ class Bench:
                 self._peer = None
 
     def _make(self, cell: Cell, *, name: str, number: int) -> Sandbox:
+        if self.setting.topology.is_cluster:
+            return PodSandbox(self.setting, cell, name=name, number=number)
         kinds: dict[Runtime, type[RuncSandbox | ReferenceSandbox | KataSandbox]] = {
             Runtime.RUNC: RuncSandbox,
             Runtime.REFERENCE: ReferenceSandbox,
@@ -252,7 +255,7 @@ class Bench:
     def _keep_configuration(self, sandbox: Sandbox) -> None:
         """Keep what a cell of Kata's was configured with, once a run."""
         boot, _ = self._current()
-        if isinstance(sandbox, KataSandbox) and boot.cell not in self._configured:
+        if isinstance(sandbox, KataSandbox | PodSandbox) and boot.cell not in self._configured:
             self._configured.add(boot.cell)
             for name, text in sandbox.configuration().items():
                 self.store.add_raw(boot.id, name, text)

@@ -74,9 +74,8 @@ def decide(wishes: Wishes, *, say: Callable[[str], None], stopwatch: Stopwatch) 
         ImageError: if an image cannot be built.
     """
     topology = load_topology(wishes.topology)
-    cells, kit = kits.choose(
-        wishes.cells, directory=wishes.artefacts, lock_file=wishes.lock, say=say
-    )
+    choose = kits.choose_for_cluster if topology.is_cluster else kits.choose
+    cells, kit = choose(wishes.cells, directory=wishes.artefacts, lock_file=wishes.lock, say=say)
     host.check_room(topology)
     lock = load()
     with stopwatch.spending(Activity.BUILDING):

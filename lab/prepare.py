@@ -13,7 +13,7 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lab.cluster import artefact_disk, cri_node
+from lab.cluster import artefact_disk, cluster_up, cri_node, kube_node
 from lab.command import run
 from lab.files import locked, state_dir
 from lab.image.lock import load
@@ -142,7 +142,7 @@ def prepared(
     Raises:
         LabError: if the node does not come up, or cannot be prepared.
     """
-    scripts = _scripts(topology, kit)
+    scripts = _scripts(topology, images, kit)
     key = hashlib.sha256((images.node.digest + scripts).encode()).hexdigest()[:12]
     folder = state_dir() / "prepared" / key
     artefacts = artefact_disk.build(kit.artefacts, kit.carried, load(), say=say) if kit else None
@@ -162,6 +162,7 @@ def prepared(
                 _disks(unfinished, artefacts),
                 console=console,
                 scripts=scripts,
+                kit=kit,
             )
             unfinished.rename(folder)
         finally:
@@ -181,6 +182,8 @@ def activate(
     if is_emulated:
         script += LARGE_PAGES
     node.script(script, timeout_s=SCRIPT_TIMEOUT_S)
+    if kit and kit.cluster:
+        cluster_up.start(node)
 
 
 def setting(topology: Topology, images: Images, lab: Lab, kit: Kit | None = None) -> Setting:
@@ -195,11 +198,22 @@ def setting(topology: Topology, images: Images, lab: Lab, kit: Kit | None = None
         guest_initramfs=f"/{SHARE}/initramfs",
         guest_parameters=UNMITIGATED if is_emulated else "",
         handlers={handler.cell: handler for handler in kit.handlers} if kit else {},
+        has_calico=kit is not None and kit.cluster is not None and kit.cluster.has_calico,
     )
 
 
-def _scripts(topology: Topology, kit: Kit | None) -> str:
+def _scripts(topology: Topology, images: Images, kit: Kit | None) -> str:
     """All that is done to a node once, and again at each start."""
+    if kit and kit.cluster:
+        return (
+            cri_node.MOUNT_ARTEFACTS
+            + divide_script(topology)
+            + LAYOUT
+            + kube_node.layout_script(kit, topology)
+            + ACTIVATE
+            + cri_node.ACTIVATE
+            + kube_node.import_script(kit, images.workload)
+        )
     plain = (divide_script(topology) + LAYOUT, ACTIVATE + IMPORT)
     if kit is None:
         return "".join(plain)
@@ -225,6 +239,7 @@ def _prepare(
     *,
     console: Path,
     scripts: str,
+    kit: Kit | None,
 ) -> None:
     make_overlay(images.node.disk, disks.root, base_format="raw")
     size = f"{topology.node.pool_gib}G"
@@ -242,7 +257,10 @@ def _prepare(
         )
     )
     try:
-        lab.node.script(scripts + FORGET, timeout_s=SCRIPT_TIMEOUT_S)
+        lab.node.script(scripts, timeout_s=SCRIPT_TIMEOUT_S)
+        if kit and kit.cluster:
+            cluster_up.make(lab.node)
+        lab.node.script(FORGET, timeout_s=SCRIPT_TIMEOUT_S)
         power_off(lab)
     finally:
         take_down(lab.folder)

@@ -127,7 +127,11 @@ def restart(
     bench: Bench, boot: Boot, profile: Profile, request: pytest.FixtureRequest
 ) -> Callable[[], None]:
     """Ends the sandbox and starts another on the same root file system; `sandbox` stays valid."""
-    order = _session(request.config).decided.plan.order
+    decided = _session(request.config).decided
+    if decided.topology.is_cluster:
+        reason = "Kubernetes starts every container, a restarted one too, on a new root file system"
+        raise NotMeasuredError(Outcome.UNSUPPORTED, reason)
+    order = decided.plan.order
     first = next(other for other in order if _same_storage(other.cell, boot.cell))
     if first != boot and not profile.restarts_each_cell:
         reason = f"{profile.name} restarts one sandbox of each storage; here that is {first.id}"

@@ -186,8 +186,10 @@ class Preparing:
         *,
         console: Path,
         scripts: str,
+        kit: object,
     ) -> None:
         assert console == NOWHERE
+        assert kit is None
         assert list(disks.root.parent.iterdir()) == []
         disks.root.touch()
         if self.fails is not None:

@@ -37,7 +37,9 @@ class Setting:
     guest_parameters: str = ""
     """What the guest's kernel is told besides what Kata tells it."""
     handlers: Mapping[Cell, Handler] = field(default_factory=dict)
-    """Which of containerd's handlers starts a cell of Kata's."""
+    """Which of containerd's handlers starts a cell of Kata's, or any cell as a pod."""
+    has_calico: bool = False
+    """Whether pods get their network from Calico, not from the lab's own CNI plugin."""
 
 
 def pss_script(pid_question: str) -> str:
