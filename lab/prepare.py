@@ -183,7 +183,7 @@ def activate(
         script += LARGE_PAGES
     node.script(script, timeout_s=SCRIPT_TIMEOUT_S)
     if kit and kit.cluster:
-        cluster_up.start(node)
+        cluster_up.start(node, has_calico=kit.cluster.has_calico)
 
 
 def setting(topology: Topology, images: Images, lab: Lab, kit: Kit | None = None) -> Setting:
@@ -199,6 +199,8 @@ def setting(topology: Topology, images: Images, lab: Lab, kit: Kit | None = None
         guest_parameters=UNMITIGATED if is_emulated else "",
         handlers={handler.cell: handler for handler in kit.handlers} if kit else {},
         has_calico=kit is not None and kit.cluster is not None and kit.cluster.has_calico,
+        locked_images=kit.locked_images if kit else {},
+        locked_programs=kit.locked_programs if kit else {},
     )
 
 
@@ -259,7 +261,7 @@ def _prepare(
     try:
         lab.node.script(scripts, timeout_s=SCRIPT_TIMEOUT_S)
         if kit and kit.cluster:
-            cluster_up.make(lab.node)
+            cluster_up.make(lab.node, has_calico=kit.cluster.has_calico)
         lab.node.script(FORGET, timeout_s=SCRIPT_TIMEOUT_S)
         power_off(lab)
     finally:

@@ -37,6 +37,10 @@ if TYPE_CHECKING:
 SCENARIOS = Path(__file__).resolve().parent.parent / "scenarios"
 
 
+CLUSTER = SCENARIOS / "cluster"
+"""The scenarios that only a cluster can show."""
+ENDING = frozenset({"restart", "container_restart"})
+"""The fixtures that end what other scenarios measure."""
 SESSION = pytest.StashKey[Session]()
 STARTED = pytest.StashKey[float]()
 VERDICT = pytest.StashKey[Verdict]()
@@ -84,6 +88,13 @@ def pytest_configure(config: pytest.Config) -> None:
         Wishes.read(config.getoption)
     except LabError as error:
         raise pytest.UsageError(str(error)) from error
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Leave out the scenarios of clusters where there is none; of others pytest decides."""
+    if collection_path != CLUSTER or _session(config).decided.topology.is_cluster:
+        return None
+    return True
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -296,7 +307,7 @@ def _boot(item: pytest.Item) -> Boot | None:
 
 def _turn(item: pytest.Item) -> tuple[int, bool]:
     boot = _boot(item)
-    ends_sandbox = "restart" in getattr(item, "fixturenames", ())
+    ends_sandbox = not ENDING.isdisjoint(getattr(item, "fixturenames", ()))
     return (0 if boot is None else boot.position, ends_sandbox)
 
 

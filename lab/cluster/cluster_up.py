@@ -19,7 +19,7 @@ END_TIMEOUT_S = 240.0
 EVERY_S = 2.0
 
 
-def make(node: Node) -> None:
+def make(node: Node, *, has_calico: bool) -> None:
     """
     Make a cluster of one *node* that is laid out, wait until it is up, and end it in order.
 
@@ -28,11 +28,11 @@ def make(node: Node) -> None:
     """
     _run(node, kube_node.INIT, "kubeadm makes no control plane", timeout_s=INIT_TIMEOUT_S)
     _run(node, kube_node.APPLY, "the API takes no objects", timeout_s=APPLY_TIMEOUT_S)
-    wait_until_up(node)
+    wait_until_up(node, has_calico=has_calico)
     node.script(kube_node.END, timeout_s=END_TIMEOUT_S)
 
 
-def start(node: Node) -> None:
+def start(node: Node, *, has_calico: bool) -> None:
     """
     Start the cluster of a *node* that was prepared, and wait until it is up.
 
@@ -40,15 +40,17 @@ def start(node: Node) -> None:
         ClusterError: if it does not come up, with the component that fails and its last words.
     """
     node.script(kube_node.START, timeout_s=ASK_TIMEOUT_S)
-    wait_until_up(node)
+    wait_until_up(node, has_calico=has_calico)
 
 
-def wait_until_up(node: Node, *, nodes: int = 1) -> None:
+def wait_until_up(node: Node, *, has_calico: bool, nodes: int = 1) -> None:
     """Wait until the API answers, and what it says of nodes and pods is good and of today."""
     questions = state.questions(kube_node.KUBECTL)
+    components = diagnosis.COMPONENTS if has_calico else diagnosis.OWN
 
     def probe() -> None:
-        if lack := state.lacks(node.gather(questions, timeout_s=ASK_TIMEOUT_S), nodes=nodes):
+        answers = node.gather(questions, timeout_s=ASK_TIMEOUT_S)
+        if lack := state.lacks(answers, nodes=nodes, components=components):
             raise Pending(lack)
 
     try:

@@ -15,7 +15,9 @@ TAIL_LINES = 15
 TIMEOUT_S = 120.0
 KUBELET, CONTAINERS = "kubelet", "containers"
 CONTROL_PLANE = ("etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler")
-COMPONENTS = (*CONTROL_PLANE, "kube-proxy", "calico-node", "calico-kube-controllers")
+OWN = (*CONTROL_PLANE, "kube-proxy")
+"""Kubernetes' own: those that a cluster without Calico has."""
+COMPONENTS = (*OWN, "calico-node", "calico-kube-controllers")
 """In the order in which each needs those before it."""
 RUNNING = "CONTAINER_RUNNING"
 

@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from lab.cluster import artefact_disk
 from lab.cluster.artefacts import lock
 from lab.cluster.artefacts.artefact import Kind
 from lab.cluster.artefacts.loaded import load_artefacts
@@ -94,6 +95,20 @@ class Kit:
         """One for each cell that can be asked for by one."""
         runtimes = (Runtime.RUNC, *self.releases) if self.cluster else self.releases
         return handlers(cells_of(runtimes), self.releases)
+
+    @property
+    def locked_images(self) -> dict[str, str]:
+        """By name: the digest of the manifest of each container image."""
+        return {one.name: one.digest for one in self.carried if one.digest}
+
+    @property
+    def locked_programs(self) -> dict[str, str]:
+        """By path on a node: the SHA-256 of each program."""
+        return {
+            artefact_disk.path_of(one): one.sha256
+            for one in self.carried
+            if one.kind is Kind.BINARY and one.sha256
+        }
 
     @property
     def versions(self) -> dict[str, str]:

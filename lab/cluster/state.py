@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from lab.cluster.objects import NAMESPACE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Mapping
 
 BOOTED = "boot time"
 STATE = "nodes and pods"
@@ -23,12 +23,12 @@ def questions(kubectl: str) -> dict[str, str]:
     }
 
 
-def lacks(answers: dict[str, str], *, nodes: int) -> str:
+def lacks(answers: Mapping[str, str], *, nodes: int, components: Iterable[str]) -> str:
     """
     Say what the cluster still lacks; nothing if it is up.
 
     A prepared cluster remembers what it was before the node started: what is older than the
-    boot is not true any more.
+    boot is not true any more. A new one has yet to make the pods of some *components*.
     """
     booted, text = answers[BOOTED].strip(), answers[STATE]
     try:
@@ -40,16 +40,17 @@ def lacks(answers: dict[str, str], *, nodes: int) -> str:
     if len(ready) < nodes:
         return f"{len(ready)} of {nodes} nodes are Ready"
     pods = [item for item in items if item["kind"] == "Pod" and _is_clusters(item)]
-    waiting = sorted(lack for pod in pods for lack in _lacks(pod, since))
+    names = [pod["metadata"]["name"] for pod in pods]
+    missing = [one for one in components if not any(name.startswith(one) for name in names)]
+    waiting = [*missing, *sorted({pod["metadata"]["name"] for pod in pods if _lacks(pod, since)})]
     return f"not Ready: {', '.join(waiting)}" if waiting else ""
 
 
 def _is_ready_node(node: dict[str, Any], since: float) -> bool:
     for condition in node.get("status", {}).get("conditions", []):
         if condition["type"] == "Ready":
-            return condition["status"] == "True" and _seconds(condition, "lastHeartbeatTime") >= (
-                since
-            )
+            is_new = _seconds(condition, "lastHeartbeatTime") >= since
+            return is_new and condition["status"] == "True"
     return False
 
 
@@ -58,14 +59,13 @@ def _is_clusters(pod: dict[str, Any]) -> bool:
     return not is_lab and pod.get("status", {}).get("phase") != "Succeeded"
 
 
-def _lacks(pod: dict[str, Any], since: float) -> Iterator[str]:
+def _lacks(pod: dict[str, Any], since: float) -> bool:
+    """Whether some container of *pod* is not ready, or was so before the node started."""
     containers = pod.get("status", {}).get("containerStatuses", [])
-    if not containers:
-        yield pod["metadata"]["name"]
-    for container in containers:
-        running = container.get("state", {}).get("running", {})
-        if not container["ready"] or _seconds(running, "startedAt") < since:
-            yield pod["metadata"]["name"]
+    return not containers or any(
+        not one["ready"] or _seconds(one.get("state", {}).get("running", {}), "startedAt") < since
+        for one in containers
+    )
 
 
 def _seconds(table: dict[str, Any], key: str) -> float:

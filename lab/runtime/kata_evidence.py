@@ -152,6 +152,15 @@ def leftovers() -> str:
     )
 
 
+def leftovers_of(pod: str) -> str:
+    """The shell line that lists what processes and state of one sandbox there are."""
+    places = " ".join(f"{place}/{pod}" for place in STATE)
+    return (
+        f'for path in {places}; do [ ! -e "$path" ] || printf \'%s \' "$path"; done;'
+        f' pgrep -af -- "{pod}" || :'
+    )
+
+
 def qemu_pids(pod: str) -> str:
     """The shell words that give the pids of a sandbox's QEMU."""
     return f"$(pgrep -f -- ' -name sandbox-{pod}')"

@@ -13,7 +13,7 @@ import shlex
 import time
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from lab.cluster import cri_pod, documents, objects, pod_state
 from lab.cluster.cri_node import CTR, PODS, announcement
@@ -34,6 +34,8 @@ from lab.wait import Pending, wait_for
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    from lab.cluster.documents import Document
+    from lab.cluster.handler import Handler
     from lab.cluster.pod_state import PodState
     from lab.command import Completed
     from lab.matrix import Cell
@@ -61,10 +63,25 @@ class _Running:
     kata: Started | None
 
 
-class PodSandbox:
-    """One pod of one container."""
+class Describe(Protocol):
+    """What makes the object by which a pod is asked for."""
 
-    def __init__(self, setting: Setting, cell: Cell, *, name: str, number: int) -> None:
+    def __call__(self, handler: Handler, *, name: str, node: str, image: str) -> Document:
+        """Return the pod called *name*, of *image*, on *node*."""
+
+
+class PodSandbox:
+    """One pod, whose first container is the sandbox's."""
+
+    def __init__(
+        self,
+        setting: Setting,
+        cell: Cell,
+        *,
+        name: str,
+        number: int,
+        describe: Describe = objects.pod,
+    ) -> None:
         self.cell = cell
         self.id = name
         self.node = setting.node
@@ -74,6 +91,7 @@ class PodSandbox:
         self.guest = host_through(self._answer, name=f"kubectl://{name}")
         self._handler = setting.handlers[cell]
         self._image = setting.image
+        self._describe = describe
         self._started: _Running | None = None
         self._programs = itertools.count(1)
 
@@ -91,7 +109,9 @@ class PodSandbox:
             CommandError: if the API refuses it.
         """
         started = time.monotonic()
-        document = objects.pod(self._handler, name=self.id, node=self.node.name, image=self._image)
+        document = self._describe(
+            self._handler, name=self.id, node=self.node.name, image=self._image
+        )
         script = (
             # The lab's own CNI plugin asks for it; Calico, where it is there, does not.
             f"echo '{announcement(str(self.pod.address))}' >{PODS}/{self.id}\n"
@@ -136,6 +156,11 @@ class PodSandbox:
             problem = f"{argv[0]} exited with status {done.returncode} in {self.cell}"
             raise CommandError(problem, completed=done)
         return done
+
+    def run_in(self, container: str, argv: Sequence[str], *, timeout_s: float) -> Completed:
+        """Run *argv* in another *container* of the pod; that it fails is no error."""
+        line = [*self._exec(container=container), *argv]
+        return self.node.run(line, timeout_s=timeout_s, check=False)
 
     @contextmanager
     def background(self, argv: Sequence[str], *, listening: int | None = None) -> Iterator[None]:
@@ -224,10 +249,11 @@ class PodSandbox:
             raise SandboxError(f"{self.id} left {problem} behind: {detail}", remedy=REMEDY)
 
     def _stop_script(self) -> str:
+        """Delete the pod, wait until it runs no more, remove it, and print what is left."""
         ids = f"crictl pods -q --namespace {objects.NAMESPACE} --name '^{self.id}$'"
-        leftovers = kata_evidence.leftovers() if self._handler.release else ":"
         return (
             f"{KUBECTL_LAB} delete pod {self.id} --ignore-not-found --wait=false >/dev/null\n"
+            f"ids=$({ids})\n"
             f'tries=0; while [ -n "$({ids} --state ready)" ] && [ $tries -lt {STOP_TRIES} ]; do'
             " tries=$((tries + 1)); sleep 0.5; done\n"
             # The kubelet itself removes what it has stopped, but once a minute.
@@ -236,7 +262,7 @@ class PodSandbox:
             "printf 'left: '\n"
             f"{ids}\n"
             f"[ ! -e /run/netns/{self.pod.namespace} ] || printf 'namespace '\n"
-            f"{leftovers}\n"
+            f"for pod in $ids; do {kata_evidence.leftovers_of('$pod')}; done\n"
         )
 
     def _wait_until_ready(self, *, restarts: int) -> None:
@@ -264,7 +290,10 @@ class PodSandbox:
                 f"pod=$(crictl pods -q --namespace {objects.NAMESPACE} --name '^{self.id}$'"
                 " --state ready); echo $pod"
             ),
-            CONTAINER: "container=$(crictl ps -q --pod $pod); echo $container",
+            CONTAINER: (
+                f"container=$(crictl ps -q --pod $pod --name '^{objects.CONTAINER}$');"
+                " echo $container"
+            ),
             INSPECTED: "crictl inspectp -o json $pod",
             MOUNTED: f"{snapshots} mounts {folder}/root $container",
         }
@@ -304,9 +333,9 @@ class PodSandbox:
         answers = self.node.gather({"pod": pod_state.QUESTION}, timeout_s=APPLY_TIMEOUT_S)
         return pod_state.read(answers["pod"], name=self.id)
 
-    def _exec(self, *, has_stdin: bool = False) -> list[str]:
+    def _exec(self, *, container: str = objects.CONTAINER, has_stdin: bool = False) -> list[str]:
         stdin = ["--stdin"] if has_stdin else []
-        pod = [self.id, "--container", objects.CONTAINER]
+        pod = [self.id, "--container", container]
         return [*shlex.split(KUBECTL_LAB), "exec", *stdin, *pod, "--"]
 
     def _answer(self, line: str) -> Completed:
