@@ -62,6 +62,9 @@ def pod_document(request: Request) -> str:
             },
             "hostname": request.name,
             "log_directory": request.folder,
+            # Nothing here looks a name up. Without a word of its own, a pod gets a copy of the
+            # node's resolv.conf, and there is none.
+            "dns_config": {"options": ["ndots:1"]},
             "linux": {"cgroup_parent": CGROUP_PARENT},
         },
         indent=1,

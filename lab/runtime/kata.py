@@ -117,9 +117,9 @@ class KataSandbox:
     ) -> Completed:
         """Run *argv* in the container; Kata's agent starts it, and hands its output over."""
         program = self._new_program()
-        line = [*self._exec(program), *argv]
+        line = [*self._exec(program), *_fed(argv, stdin)]
         try:
-            done = self.node.run(line, timeout_s=timeout_s, check=False, stdin=stdin)
+            done = self.node.run(line, timeout_s=timeout_s, check=False)
         except CommandError:
             self._kill(program)
             raise
@@ -135,7 +135,7 @@ class KataSandbox:
     def background(self, argv: Sequence[str], *, listening: int | None = None) -> Iterator[None]:
         """Run *argv* in it beside the block; with *listening*, wait for that port first."""
         program = self._new_program()
-        with self.node.background([*self._exec(program), *argv]):
+        with self.node.background([*self._exec(program), *_fed(argv)]):
             try:
                 if listening is not None:
                     script = listening_script(listening)
@@ -146,9 +146,8 @@ class KataSandbox:
 
     def gather(self, questions: Mapping[str, str], *, timeout_s: float) -> dict[str, str]:
         """Ask all *questions* inside the container, in one round trip."""
-        done = self.run(
-            ["sh", "-s"], timeout_s=timeout_s, check=False, stdin=gather_script(questions)
-        )
+        script = gather_script(questions)
+        done = self.run(["sh", "-c", script], timeout_s=timeout_s, check=False)
         return {**dict.fromkeys(questions, ""), **parse_gathered(done.stdout)}
 
     def drop_caches(self, path: str) -> None:
@@ -230,3 +229,15 @@ class KataSandbox:
 
     def _answer(self, line: str) -> Completed:
         return self.run(["sh", "-c", line], timeout_s=QUESTIONS_TIMEOUT_S, check=False)
+
+
+def _fed(argv: Sequence[str], stdin: str = "") -> list[str]:
+    """
+    Let a shell in the container give *argv* its input, and hand its exit status on.
+
+    Not ctr: it may say that there is no more before the program has been started, and is not
+    heard then (cmd/ctr/commands/tasks/exec.go, stdinCloser).
+    """
+    if not stdin:
+        return ["sh", "-c", 'exec "$@" </dev/null', "sh", *argv]
+    return ["sh", "-c", 'printf %s "$0" | "$@"', stdin, *argv]

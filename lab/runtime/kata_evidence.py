@@ -163,7 +163,7 @@ def leftovers_of(pod: str) -> str:
 
 def qemu_pids(pod: str) -> str:
     """The shell words that give the pids of a sandbox's QEMU."""
-    return f"$(pgrep -f -- ' -name sandbox-{pod}')"
+    return f"$(pgrep -f ' -name sandbox-{pod}')"
 
 
 def daemon_pids(pod: str) -> str:
@@ -173,7 +173,7 @@ def daemon_pids(pod: str) -> str:
 
 def shim_pids(pod: str) -> str:
     """The shell words that give the pids of its shim."""
-    return f"$(pgrep -f -- ' -id {pod}')"
+    return f"$(pgrep -f ' -id {pod}')"
 
 
 def questions(pod: str, release: KataRelease) -> dict[str, str]:
@@ -203,8 +203,8 @@ def in_one_spelling(answers: Mapping[str, str]) -> dict[str, str]:
 def facts(handler: Handler, answers: Mapping[str, str]) -> Iterator[Fact]:
     """The handler was chosen, its release's shim runs, and a kernel that is not the node's."""
     inspected = _decoded(answers[INSPECTED])
-    observed = inspected.get("status", {}).get("runtimeHandler", "no pod")
-    kind = inspected.get("info", {}).get("runtimeType", "no runtime")
+    observed = (inspected.get("status") or {}).get("runtimeHandler", "none")
+    kind = (inspected.get("info") or {}).get("runtimeType", "none")
     yield Fact(
         subject=HANDLER_FACT,
         source=INSPECTED,
@@ -218,7 +218,7 @@ def facts(handler: Handler, answers: Mapping[str, str]) -> Iterator[Fact]:
         source="/proc/PID/exe",
         expected=released,
         observed=", ".join(sorted(programs)) or "none",
-        holds=programs == {released},
+        holds=bool(released) and programs == {released},
     )
     node, guest = answers[NODE_BOOT].strip(), answers[GUEST_BOOT].strip()
     yield Fact(

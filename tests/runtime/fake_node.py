@@ -16,7 +16,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
+    from lab.cluster.handler import Handler
     from lab.errors import LabError
+    from lab.matrix import Cell
 
 Reply = str | Completed | Exception
 
@@ -94,7 +96,7 @@ class FakeNode(Node):
         self.forwarded = [each for each in self.forwarded if each != f"{remote} -> {local.name}"]
 
 
-def setting(node: Node) -> Setting:
+def setting(node: Node, handlers: Mapping[Cell, Handler] | None = None) -> Setting:
     return Setting(
         node=node,
         topology=Topology(
@@ -104,4 +106,5 @@ def setting(node: Node) -> Setting:
         layer="sha256:1a2b",
         guest_kernel="/usr/share/kata-lab/vmlinux",
         guest_initramfs="/usr/share/kata-lab/initramfs",
+        handlers=handlers or {},
     )
