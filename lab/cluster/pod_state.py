@@ -57,7 +57,7 @@ def events_question(name: str) -> str:
 def _items(answer: str) -> list[dict[str, Any]]:
     try:
         listed = json.loads(answer)["items"]
-    except (ValueError, KeyError):
+    except (ValueError, KeyError, TypeError):
         return []
     return listed if isinstance(listed, list) else []
 

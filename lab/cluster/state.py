@@ -33,7 +33,7 @@ def lacks(answers: Mapping[str, str], *, nodes: int, components: Iterable[str]) 
     booted, text = answers[BOOTED].strip(), answers[STATE]
     try:
         items: list[dict[str, Any]] = json.loads(text)["items"]
-    except (ValueError, KeyError):
+    except (ValueError, KeyError, TypeError):
         return f"the API does not answer: {_last_line(text)}"
     since = float(booted)
     ready = [item for item in items if item["kind"] == "Node" and _is_ready_node(item, since)]
