@@ -283,6 +283,37 @@ def test_what_ends_the_sandbox_comes_last_of_its_boot(runner: Runner) -> None:
     assert run.bench.calls[:4] == ["up", f"open {FIRST}", f"restart {FIRST}", f"close {FIRST}"]
 
 
+@pytest.mark.parametrize("is_cluster", [True, False])
+def test_scenarios_of_clusters_are_none_elsewhere(
+    runner: Runner, pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, *, is_cluster: bool
+) -> None:
+    folder = pytester.path / "scenarios" / "cluster"
+    folder.mkdir(parents=True)
+    (folder / "test_pods.py").write_text(WORKS)
+    monkeypatch.setattr(pytest_plugin, "CLUSTER", folder)
+    runner.is_cluster = is_cluster
+
+    run = runner.run(WORKS)
+
+    scenarios = {record.scenario for record in run.records}
+    assert ("cluster/test_pods.py::test_works" in scenarios) is is_cluster
+    assert "test_a.py::test_works" in scenarios
+
+
+def test_what_a_container_restart_ends_comes_last_too(runner: Runner) -> None:
+    ends = (
+        "@pytest.fixture\ndef container_restart(): pass\n"
+        "def test_ends(sandbox, container_restart): pass\n"
+    )
+
+    run = runner.run(ends + WORKS)
+
+    assert [record.scenario.partition("::")[2] for record in run.of(FIRST)] == [
+        "test_works",
+        "test_ends",
+    ]
+
+
 def test_no_pod_is_started_again_on_its_root_file_system(runner: Runner) -> None:
     runner.is_cluster = True
 
