@@ -143,7 +143,8 @@ def prepared(
         LabError: if the node does not come up, or cannot be prepared.
     """
     scripts = _scripts(topology, images, kit)
-    key = hashlib.sha256((images.node.digest + scripts).encode()).hexdigest()[:12]
+    making = kube_node.MAKING if kit and kit.cluster else ""
+    key = hashlib.sha256((images.node.digest + scripts + making).encode()).hexdigest()[:12]
     folder = state_dir() / "prepared" / key
     artefacts = artefact_disk.build(kit.artefacts, kit.carried, load(), say=say) if kit else None
     disks = _disks(folder, artefacts)
@@ -178,7 +179,7 @@ def activate(
     script = divide_script(topology) + ACTIVATE
     if kit:
         script = cri_node.MOUNT_ARTEFACTS + script
-        script += cri_node.activate_script(is_emulated=is_emulated)
+        script += cri_node.activate_script(is_emulated=is_emulated and bool(kit.releases))
     if is_emulated:
         script += LARGE_PAGES
     node.script(script, timeout_s=SCRIPT_TIMEOUT_S)

@@ -13,10 +13,14 @@ if TYPE_CHECKING:
 
 INIT_TIMEOUT_S = 900.0
 APPLY_TIMEOUT_S = 300.0
+START_TIMEOUT_S = 600.0
 READY_TIMEOUT_S = 600.0
 ASK_TIMEOUT_S = 120.0
 END_TIMEOUT_S = 240.0
-EVERY_S = 2.0
+FIRST = ("etcd", "kube-apiserver")
+"""What the API needs; the rest is started after it."""
+EVERY_S = 4.0
+"""kubectl is a large program: on an emulated node it would keep the API from starting."""
 
 
 def make(node: Node, *, has_calico: bool) -> None:
@@ -26,7 +30,12 @@ def make(node: Node, *, has_calico: bool) -> None:
     Raises:
         ClusterError: if it does not come up, with the component that fails and its last words.
     """
-    _run(node, kube_node.INIT, "kubeadm makes no control plane", timeout_s=INIT_TIMEOUT_S)
+    try:
+        _run(node, kube_node.INIT, "kubeadm makes no control plane", timeout_s=INIT_TIMEOUT_S)
+    except ClusterError as error:
+        said = node.gather({"log": f"tail -n 15 {kube_node.INIT_LOG}"}, timeout_s=ASK_TIMEOUT_S)
+        error.add_note(f"kubeadm said last:\n{said['log']}")
+        raise
     _run(node, kube_node.APPLY, "the API takes no objects", timeout_s=APPLY_TIMEOUT_S)
     wait_until_up(node, has_calico=has_calico)
     node.script(kube_node.END, timeout_s=END_TIMEOUT_S)
@@ -39,7 +48,7 @@ def start(node: Node, *, has_calico: bool) -> None:
     Raises:
         ClusterError: if it does not come up, with the component that fails and its last words.
     """
-    node.script(kube_node.START, timeout_s=ASK_TIMEOUT_S)
+    _run(node, kube_node.START, "the API does not come up", timeout_s=START_TIMEOUT_S, among=FIRST)
     wait_until_up(node, has_calico=has_calico)
 
 
@@ -65,11 +74,15 @@ def wait_until_up(node: Node, *, has_calico: bool, nodes: int = 1) -> None:
         raise diagnosis.explained(node, error.problem) from error
 
 
-def _run(node: Node, script: str, problem: str, *, timeout_s: float) -> None:
+def _run(
+    node: Node,
+    script: str,
+    problem: str,
+    *,
+    timeout_s: float,
+    among: tuple[str, ...] = diagnosis.COMPONENTS,
+) -> None:
     try:
         node.script(script, timeout_s=timeout_s)
     except CommandError as error:
-        explained: ClusterError = diagnosis.explained(node, problem)
-        said = node.gather({"log": f"tail -n 15 {kube_node.INIT_LOG}"}, timeout_s=ASK_TIMEOUT_S)
-        explained.add_note(f"kubeadm said last:\n{said['log']}")
-        raise explained from error
+        raise diagnosis.explained(node, problem, among=among) from error

@@ -31,14 +31,14 @@ class Suspect:
     log: str
 
 
-def explained(node: Node, problem: str) -> ClusterError:
-    """An error that names the component of the cluster on *node* that fails, with its log."""
+def explained(node: Node, problem: str, *, among: tuple[str, ...] = COMPONENTS) -> ClusterError:
+    """An error that names the one of the components on *node* that fails, with its log."""
     questions = {
         KUBELET: "systemctl is-active kubelet",
         CONTAINERS: "crictl ps -a -o json",
     }
     answers = node.gather(questions, timeout_s=TIMEOUT_S)
-    suspect = find(answers[KUBELET], answers[CONTAINERS])
+    suspect = find(answers[KUBELET], answers[CONTAINERS], among=among)
     log = node.gather({"log": f"{suspect.log} 2>&1 | tail -n {TAIL_LINES}"}, timeout_s=TIMEOUT_S)
     error = ClusterError(
         f"{problem}; {suspect.name} {suspect.why}",
@@ -50,13 +50,13 @@ def explained(node: Node, problem: str) -> ClusterError:
     return error
 
 
-def find(kubelet: str, containers: str) -> Suspect:
+def find(kubelet: str, containers: str, *, among: tuple[str, ...] = COMPONENTS) -> Suspect:
     """The first component that does not run; the kubelet, where none can be told."""
     journal = f"journalctl --no-pager -u kubelet -n {TAIL_LINES}"
     if kubelet.strip() != "active":
         return Suspect("kubelet", f"is {kubelet.strip() or 'not there'}", journal)
     newest = _newest(containers)
-    for name in COMPONENTS:
+    for name in among:
         container = newest.get(name)
         if container is None and name in CONTROL_PLANE:
             return Suspect(name, "was never started; the kubelet would start it", journal)

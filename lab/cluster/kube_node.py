@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 FOLDER = "/etc/kubernetes/lab"
 """Where a node has what the lab tells kubeadm and kubectl."""
+MANIFESTS = "/etc/kubernetes/manifests"
+"""Whose pods the kubelet runs by itself."""
 ADMIN = "/etc/kubernetes/admin.conf"
 KUBECTL = f"kubectl --kubeconfig {ADMIN}"
 TOKEN = "katlab.0123456789abcdef"  # noqa: S105 - of a cluster that nobody else can reach
@@ -39,15 +41,27 @@ APPLY = f"""\
 [ ! -e {FOLDER}/calico.json ] || {KUBECTL} apply --server-side -f {FOLDER}/calico.json >/dev/null
 """
 """By the server's side: some of Calico's definitions do not fit into an annotation."""
-START = """\
+LATER = ("kube-controller-manager.yaml", "kube-scheduler.yaml")
+START = f"""\
 systemctl start kubelet
+until {KUBECTL} get --raw /readyz >/dev/null 2>&1; do sleep 3; done
+mv {FOLDER}/later/* {MANIFESTS}/
 """
-"""Not by systemd at boot: containerd's disk is made of parts first."""
-END = """\
+"""
+The kubelet not by systemd at boot: containerd's disk is made of parts first.
+
+The API alone at first: the controller manager gives it 10 s and then ends, to be started again
+and again while the API itself lacks the processor on a node that is emulated.
+"""
+END = f"""\
 systemctl stop kubelet
 crictl rmp -af >/dev/null 2>&1 || true
+mkdir -p {FOLDER}/later
+mv {" ".join(f"{MANIFESTS}/{name}" for name in LATER)} {FOLDER}/later/
 """
 """Ends all pods, so that none is found half alive at the next start."""
+MAKING = INIT + APPLY + END
+"""What makes a cluster of a node that is laid out."""
 
 
 def member(node: NodeSpec) -> Member:

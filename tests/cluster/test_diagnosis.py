@@ -66,6 +66,12 @@ def test_a_static_pod_that_is_not_there_is_the_kubelets_to_start() -> None:
     assert "journalctl" in suspect.log
 
 
+def test_what_is_not_to_run_yet_is_not_to_blame() -> None:
+    suspect = diagnosis.find("active\n", said(without="kube-scheduler"), among=("etcd",))
+
+    assert suspect.name == "kubelet"
+
+
 @pytest.mark.parametrize("words", ["", "connection refused", '{"containers": null}'])
 def test_a_containerd_that_does_not_answer_leaves_etcd_unstarted(words: str) -> None:
     assert diagnosis.find("active\n", words).name == "etcd"
