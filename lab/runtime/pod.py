@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from lab.cluster import cri_pod, documents, objects, pod_state
 from lab.cluster.cri_node import CTR, PODS, announcement
+from lab.cluster.kube_node import CREATE
 from lab.cluster.pod_state import KUBECTL_LAB
 from lab.errors import CommandError, LabError, NotReadyError, SandboxError
 from lab.matrix import KATA
@@ -115,7 +116,7 @@ class PodSandbox:
         script = (
             # The lab's own CNI plugin asks for it; Calico, where it is there, does not.
             f"echo '{announcement(str(self.pod.address))}' >{PODS}/{self.id}\n"
-            f"{KUBECTL_LAB} apply -f - >/dev/null <<'POD'\n"
+            f"{KUBECTL_LAB} {CREATE} -f - >/dev/null <<'POD'\n"
             f"{documents.for_kubectl([document])}POD\n"
         )
         self.node.script(script, timeout_s=APPLY_TIMEOUT_S)

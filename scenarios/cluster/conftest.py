@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from lab.cluster import documents, objects
+from lab.cluster.kube_node import CREATE
 from lab.cluster.pod_state import KUBECTL_LAB
 from lab.runtime.pod import PodSandbox
 from lab.wait import Pending, wait_for
@@ -33,7 +34,7 @@ def existing(node: Node, document: Document) -> Iterator[str]:
     """Have an object while the block runs; hand out what kubectl calls it."""
     name = f"{document['kind'].lower()}/{document['metadata']['name']}"
     text = documents.for_kubectl([document])
-    node.script(f"{KUBECTL_LAB} apply -f - >/dev/null <<'LAB'\n{text}LAB\n", timeout_s=TIMEOUT_S)
+    node.script(f"{KUBECTL_LAB} {CREATE} -f - >/dev/null <<'LAB'\n{text}LAB\n", timeout_s=TIMEOUT_S)
     try:
         yield name
     finally:

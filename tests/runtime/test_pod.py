@@ -57,7 +57,7 @@ def made(node: FakeNode, name: str) -> PodSandbox:
 def test_the_api_is_asked_for_a_pod_of_the_cells_class(node: FakeNode, sandbox: PodSandbox) -> None:
     sandbox.start()
 
-    (applied,) = (text for text in node.ran if " apply -f -" in text)
+    (applied,) = (text for text in node.ran if " create --validate=false -f -" in text)
     (asked,) = json.loads(applied.partition("<<'POD'\n")[2].removesuffix("POD\n"))["items"]
     assert asked["spec"]["runtimeClassName"] == "veth-overlayfs-runc"
     assert asked["spec"]["nodeName"] == "node-1"
