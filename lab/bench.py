@@ -68,7 +68,7 @@ class Bench:
         self._support: dict[Storage, Support] = {}
         self._expectations = expectations.load()
         self._configured: set[Cell] = set()
-        """The cells of Kata's whose configuration the run has kept."""
+        """The cells whose configuration the run has kept."""
 
     def open(self, boot: Boot) -> Sandbox:
         """
@@ -253,9 +253,9 @@ class Bench:
         return evidence
 
     def _keep_configuration(self, sandbox: Sandbox) -> None:
-        """Keep what a cell of Kata's was configured with, once a run."""
+        """Keep what a cell was configured with, once a run."""
         boot, _ = self._current()
-        if isinstance(sandbox, KataSandbox | PodSandbox) and boot.cell not in self._configured:
+        if boot.cell not in self._configured:
             self._configured.add(boot.cell)
             for name, text in sandbox.configuration().items():
                 self.store.add_raw(boot.id, name, text)

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 TERMINATE_GRACE_S = 5.0
+LAST_WORDS_S = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +67,7 @@ def run(
         except subprocess.TimeoutExpired:
             timed_out = True
             _kill_group(process)
-            stdout, stderr = process.communicate()
+            stdout, stderr = _last_words(process)
         except BaseException:
             _kill_group(process)
             raise
@@ -146,6 +147,23 @@ def _kill_group(process: subprocess.Popen[str]) -> None:
         os.killpg(process.pid, signal.SIGKILL)
     except ProcessLookupError:
         log.debug("process group %d was gone already", process.pid)
+
+
+def _last_words(process: subprocess.Popen[str]) -> tuple[str, str]:
+    """
+    What a killed program has said.
+
+    It is gone, and yet somebody may still hold its pipes: the master of a shared ssh connection
+    has those of each client, until the command at the other end has ended.
+    """
+    try:
+        return process.communicate(timeout=LAST_WORDS_S)
+    except subprocess.TimeoutExpired as error:
+        return _text(error.stdout), _text(error.stderr)
+
+
+def _text(said: bytes | str | None) -> str:
+    return said.decode(errors="replace") if isinstance(said, bytes) else said or ""
 
 
 def _end_group(process: subprocess.Popen[str]) -> None:

@@ -11,17 +11,21 @@ import pytest
 from lab import bench as bench_module
 from lab import command
 from lab.bench import Bench, NotMeasuredError
+from lab.cluster.handler import Handler
+from lab.cluster.kata import release_of
 from lab.command import Completed
 from lab.errors import ProvisionError, SandboxError, StoreError
-from lab.matrix import Cell
+from lab.matrix import KATA, Cell, cells_of
 from lab.outcome import Evidence, Fact, Outcome
 from lab.plan import Boot
 from lab.stopwatch import Stopwatch
 from lab.store import Store
 from tests.fake_run import FakeRun
 from tests.runtime.fake_node import FakeNode, gathered, setting
+from tests.test_trial import ANSWERED, SILENT
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from lab.errors import LabError
@@ -31,6 +35,8 @@ if TYPE_CHECKING:
 TCFILTER = "tcfilter+virtiofs+reference"
 DAX = "tcfilter+virtiofs-dax+reference"
 RUNC = "veth+overlayfs+runc"
+KATA_GO = "tcfilter+virtiofs+kata-go"
+REFUSED = "none+virtiofs+kata-go"
 CONSOLE = "".join(f"line {number}\n" for number in range(1, 31))
 
 
@@ -59,6 +65,8 @@ class FakeSandbox:
     calls: list[str]
     fails: dict[str, LabError] = field(default_factory=dict)
     holds: bool = True
+    ping: str = SILENT
+    told_kata: dict[str, str] = field(default_factory=dict)
 
     def _told(self, what: str) -> None:
         self.calls.append(f"{self.name} {what}")
@@ -79,6 +87,15 @@ class FakeSandbox:
         self._told("console")
         return CONSOLE
 
+    def run(self, argv: Sequence[str], *, timeout_s: float, check: bool) -> Completed:
+        assert timeout_s > 0
+        assert not check
+        self._told(argv[0])
+        return Completed(tuple(argv), 0, self.ping, "", 0.1)
+
+    def configuration(self) -> dict[str, str]:
+        return self.told_kata
+
     def stop(self) -> None:
         self._told("stop")
 
@@ -94,9 +111,13 @@ class Rig:
     fails: dict[str, LabError] = field(default_factory=dict)
     holds: bool = True
     made: list[FakeSandbox] = field(default_factory=list)
+    ping: str = ANSWERED
+    told_kata: dict[str, str] = field(default_factory=dict)
 
     def make(self, _setting: Setting, cell: Cell, *, name: str, number: int) -> Sandbox:
-        sandbox = FakeSandbox(name, cell, number, self.calls, self.fails, self.holds)
+        sandbox = FakeSandbox(
+            name, cell, number, self.calls, self.fails, self.holds, self.ping, self.told_kata
+        )
         self.made.append(sandbox)
         return cast("Sandbox", sandbox)
 
@@ -121,9 +142,13 @@ class Rig:
 def rig(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Rig:
     node = FakeNode(tmp_path)
     store = Store.create(tmp_path / "results", FakeRun().header())
-    rig = Rig(Bench(setting(node), store, Stopwatch()), node, store)
+    handlers = {
+        cell: Handler(cell=cell, release=release_of(cell.runtime)) for cell in cells_of(KATA)
+    }
+    rig = Rig(Bench(setting(node, handlers), store, Stopwatch()), node, store)
     monkeypatch.setattr(bench_module, "ReferenceSandbox", rig.make)
     monkeypatch.setattr(bench_module, "RuncSandbox", rig.make)
+    monkeypatch.setattr(bench_module, "KataSandbox", rig.make)
     return rig
 
 
@@ -211,6 +236,82 @@ def test_evidence_that_contradicts_the_cell_makes_it_invalid_and_is_kept(rig: Ri
     rig.bench.close()
     assert rig.told() == ["boot3 console", "boot3 stop"], "nothing was measured: nothing to prove"
     assert rig.phases() == ["before"]
+
+
+def test_a_sandbox_of_kata_is_reached_before_it_is_proven(rig: Rig) -> None:
+    """So that there are packages for the evidence to count."""
+    sandbox = rig.bench.open(boot(KATA_GO))
+
+    assert str(sandbox.cell) == KATA_GO
+    assert rig.told() == ["boot3 start", "boot3 ping", "boot3 prove"]
+    assert rig.node.ran == [], "nobody was asked whether it can run"
+
+
+def test_what_kata_is_known_to_refuse_is_started_all_the_same(rig: Rig) -> None:
+    words = "run pod sandbox: rpc error: desc = Invalid internetworking model: unknown"
+    rig.fails["start"] = SandboxError(words, remedy="read")
+
+    with pytest.raises(NotMeasuredError) as caught:
+        rig.bench.open(boot(REFUSED))
+    rig.told()
+    rig.bench.close()
+
+    assert caught.value.outcome is Outcome.UNSUPPORTED
+    assert words in caught.value.reason
+    assert rig.told() == ["boot3 console", "boot3 stop"]
+
+
+def test_what_kata_is_known_to_refuse_and_starts_is_a_failure_with_its_evidence(rig: Rig) -> None:
+    with pytest.raises(NotMeasuredError) as caught:
+        rig.bench.open(boot(REFUSED))
+
+    assert caught.value.outcome is Outcome.FAIL
+    assert "Invalid internetworking model" in caught.value.reason
+    assert len(rig.evidence(REFUSED)) == 1
+
+
+def test_a_guest_of_kata_that_nobody_reaches_is_a_failure(rig: Rig) -> None:
+    rig.ping = SILENT
+
+    with pytest.raises(NotMeasuredError) as caught:
+        rig.bench.open(boot(KATA_GO))
+
+    assert caught.value.outcome is Outcome.FAIL
+    assert "it is not reached" in caught.value.reason
+
+
+def test_a_contradiction_of_kata_is_invalid(rig: Rig) -> None:
+    rig.holds = False
+
+    with pytest.raises(NotMeasuredError) as caught:
+        rig.bench.open(boot(KATA_GO))
+
+    assert caught.value.outcome is Outcome.INVALID
+
+
+def test_a_kata_that_should_start_and_does_not_is_blocked(rig: Rig) -> None:
+    rig.fails["start"] = SandboxError("no KVM", remedy="read")
+
+    with pytest.raises(NotMeasuredError) as caught:
+        rig.bench.open(boot(KATA_GO))
+
+    assert caught.value.outcome is Outcome.BLOCKED
+    assert "no KVM" in caught.value.reason
+    assert caught.value.console_tail[-1] == "line 30"
+
+
+def test_what_kata_was_told_is_kept_once_whatever_became_of_it(rig: Rig) -> None:
+    rig.told_kata = {"configuration.toml": "the release's\n"}
+    for position in (3, 4):
+        rig.bench.open(boot(KATA_GO, position))
+        rig.bench.close()
+    rig.fails["start"] = SandboxError("Invalid internetworking model", remedy="read")
+    with pytest.raises(NotMeasuredError):
+        rig.bench.open(boot(REFUSED))
+
+    raw = rig.store.path / "raw"
+    assert [path.name for path in (raw / KATA_GO).iterdir()] == ["configuration.toml"]
+    assert (raw / REFUSED / "configuration.toml").read_text() == "the release's\n"
 
 
 def test_a_full_disk_is_not_the_sandboxes_fault(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 from typing import TYPE_CHECKING, Any
@@ -95,9 +96,9 @@ def deadline(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     def until_then(
         process: subprocess.Popen[str], text: str | None = None, timeout: float | None = None
     ) -> tuple[str, str]:
-        if timeout is None:
-            return communicate(process)
-        assert text == ""
+        if text is None:
+            return communicate(process, timeout=timeout)
+        assert timeout is not None
         wait_for("the deadline", passes, timeout_s=timeout, every_s=0.01, remedy="none")
         raise subprocess.TimeoutExpired(process.args, timeout)
 
@@ -118,6 +119,18 @@ def test_timeout_keeps_what_was_said_before_it(deadline: Path) -> None:
 
     assert caught.value.completed.stdout == "so far\n"
     assert caught.value.__notes__ == ["its last words:\n  words"]
+
+
+def test_a_deadline_holds_although_somebody_else_has_the_programs_output(
+    deadline: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As ssh's master has that of its clients."""
+    monkeypatch.setattr(command, "LAST_WORDS_S", 0.1)
+
+    with pytest.raises(CommandError, match="sh was killed after 10 s") as caught:
+        shell(f"setsid sleep 60 & echo $!; touch {deadline}; wait")
+
+    os.kill(int(caught.value.completed.stdout), signal.SIGKILL)
 
 
 def test_interrupt_kills_the_program_and_its_children(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import pytest
 
 from lab import host, launch, prepare
-from lab.errors import HostError, ProvisionError, UsageError
+from lab.errors import ArtefactError, HostError, ProvisionError, UsageError
 from lab.host import Chosen
 from lab.image import emulator
 from lab.image.build import GuestImage, Images, NodeImage, WorkloadImage
 from lab.launch import Decided, decide, finish, open_store, running
-from lab.matrix import DEFAULT_CELLS, select
+from lab.matrix import DEFAULT_CELLS, KATA, Runtime, select
 from lab.options import Wishes
 from lab.outcome import Outcome
 from lab.provision import Disks
@@ -25,6 +25,7 @@ from lab.run import Run
 from lab.stopwatch import Activity, Stopwatch
 from lab.virt import domain
 from lab.virt.xml import Accelerator
+from tests.cluster import built
 from tests.fake_run import CREATED, FakeRun, Trouble
 from tests.fakes import Clock
 
@@ -290,6 +291,47 @@ def test_what_was_measured_on_is_on_record(campaign: Campaign) -> None:
     assert environment.images == {"node": "d1", "guest": "d2", "workload": "d3"}
     assert environment.versions["node kernel"] == "answer to uname -r"
     assert environment.knobs["node memory"] == "4096 MiB"
+
+
+def test_a_run_of_kata_is_told_from_which_artefacts_it_is(
+    world: World, wishes: Wishes, tmp_path: Path
+) -> None:
+    lock = built.fill(tmp_path / "built")
+    it = decided(wishes, cells="none+9p+*", artefacts=tmp_path / "built", lock=lock)
+    campaign = Campaign(world, it, open_store(it), Stopwatch(world.clock.monotonic))
+
+    with campaign.running():
+        pass
+
+    run = Run.load(campaign.store.path)
+    assert {cell.runtime for cell in it.plan.cells} == {Runtime.REFERENCE, *KATA}
+    assert run.header.options == (
+        "--artefacts", str(tmp_path / "built"), "--lock", str(lock)
+    )  # fmt: skip
+    assert run.environment is not None
+    assert run.environment.local_artefacts.startswith("kata-go 3.28.0, kata-rs 4.1.0, ")
+    assert run.environment.versions["kata-go"] == "3.28.0"
+    assert run.environment.images["artefacts"]
+
+
+def test_a_run_without_kata_needs_no_artefacts(campaign: Campaign) -> None:
+    with campaign.running():
+        pass
+
+    run = Run.load(campaign.store.path)
+    assert campaign.decided.kit is None
+    assert run.environment is not None
+    assert run.environment.local_artefacts == ""
+    assert run.header.options == ()
+
+
+def test_artefacts_that_are_missing_are_said_before_anything_is_done(
+    world: World, wishes: Wishes, tmp_path: Path
+) -> None:
+    with pytest.raises(ArtefactError, match="there is no lock"):
+        decided(wishes, cells="none+9p+kata-go", lock=tmp_path / "none.toml")
+
+    assert world.done == []
 
 
 @pytest.mark.parametrize("error", [ValueError("a bug"), KeyboardInterrupt()])

@@ -28,12 +28,20 @@ def test_who_asks_for_nothing_gets_the_defaults_that_help_shows() -> None:
 def test_every_wish_is_read() -> None:
     wishes = read(
         topology="pair", cells="*+9p+*", profile="publish", rounds="3", seed="0",
-        keep="failed", accel="kvm", output="/elsewhere",
+        keep="failed", accel="kvm", output="/elsewhere", artefacts="/built", lock="my.toml",
     )  # fmt: skip
 
     assert wishes == Wishes(
         topology="pair", cells="*+9p+*", profile="publish", rounds=3, seed=0,
         keep="failed", accel="kvm", output=Path("/elsewhere"),
+        artefacts=Path("/built"), lock=Path("my.toml"),
+    )  # fmt: skip
+
+
+def test_a_repetition_names_the_artefacts_from_wherever_it_is_made() -> None:
+    assert read().artefact_options == ()
+    assert read(artefacts="built", lock="/my.toml").artefact_options == (
+        "--artefacts", str(Path.cwd() / "built"), "--lock", "/my.toml"
     )  # fmt: skip
 
 

@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING
 import pytest
 
 from lab import prepare
-from lab.cluster import cluster_up
+from lab.cluster import artefact_disk, cluster_up
 from lab.cluster.artefacts.loaded import load_artefacts
 from lab.cluster.kit import Kit
 from lab.errors import ProvisionError
 from lab.host import Chosen
 from lab.image.build import GuestImage, Images, NodeImage, WorkloadImage
+from lab.matrix import KATA, cells_of
 from lab.provision import Lab, LabRecord
 from lab.topology import NodeSpec, Topology
 from lab.virt.xml import Accelerator
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
 GIB_SECTORS = 2 * 1024 * 1024
 NOWHERE = Path("/nowhere")
+DISK = Path("/artefact-disks/1f.img")
 
 
 def topology(*, pool_gib: int = 8) -> Topology:
@@ -207,6 +209,31 @@ def test_the_sandboxes_of_a_cluster_know_what_is_locked(tmp_path: Path, cluster:
     assert not setting.has_calico
 
 
+def test_a_start_for_kata_mounts_its_artefacts_first(tmp_path: Path) -> None:
+    node = FakeNode(tmp_path)
+
+    prepare.activate(node, topology(), Accelerator.TCG, built.kit(tmp_path / "built"))
+
+    (script,) = node.ran
+    assert script.startswith("mkdir -p /opt/lab-artefacts\nmount -o ro /dev/vdc ")
+    assert "\nmodprobe vhost_vsock\n" in script
+    assert "70-emulated.toml" in script
+    done = subprocess.run(
+        ["/bin/sh", "-n"], input=script, capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_each_cell_of_kata_has_its_handler(tmp_path: Path) -> None:
+    lab = lab_of(FakeNode(tmp_path), Accelerator.KVM)
+
+    plain = prepare.setting(topology(), images(), lab)
+    setting = prepare.setting(topology(), images(), lab, built.kit(tmp_path / "built"))
+
+    assert plain.handlers == {}
+    assert setting.handlers.keys() == set(cells_of(KATA))
+
+
 class Preparing:
     """Stands for the bring-up of a node that prepares its own disks."""
 
@@ -215,6 +242,7 @@ class Preparing:
         self.scripts: list[str] = []
         self.said: list[str] = []
         self.fails: ProvisionError | None = None
+        self.artefacts: list[Path | None] = []
 
     def prepare(
         self,
@@ -225,24 +253,25 @@ class Preparing:
         *,
         console: Path,
         scripts: str,
-        kit: object,
+        kit: object,  # noqa: ARG002 - what is done with it is in the scripts
     ) -> None:
         assert console == NOWHERE
-        assert kit is None
         assert list(disks.root.parent.iterdir()) == []
         disks.root.touch()
         if self.fails is not None:
             raise self.fails
         disks.data.touch()
         self.scripts.append(scripts)
+        self.artefacts.append(disks.artefacts)
 
-    def disks(self, *, pool_gib: int = 8, digest: str = "d1") -> Disks:
+    def disks(self, *, pool_gib: int = 8, digest: str = "d1", kit: Kit | None = None) -> Disks:
         return prepare.prepared(
             topology(pool_gib=pool_gib),
             images(digest),
             Chosen(Accelerator.TCG, "for a test"),
             console=NOWHERE,
             say=self.said.append,
+            kit=kit,
         )
 
     @property
@@ -255,6 +284,8 @@ def preparing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Preparing:
     preparing = Preparing(tmp_path)
     monkeypatch.setattr(prepare, "state_dir", lambda: tmp_path)
     monkeypatch.setattr(prepare, "_prepare", preparing.prepare)
+    monkeypatch.setattr(prepare, "load", lambda: "the lock")
+    monkeypatch.setattr(artefact_disk, "build", lambda *_, **__: DISK)
     return preparing
 
 
@@ -292,6 +323,54 @@ def test_a_change_of_the_plugin_is_another_kind_too(
     monkeypatch.setattr(prepare, "LAYOUT", prepare.LAYOUT.replace("proxy_arp", "proxy_nothing"))
 
     assert preparing.disks() != disks
+
+
+def test_a_node_for_kata_is_another_kind_with_a_disk_of_artefacts(
+    preparing: Preparing, tmp_path: Path
+) -> None:
+    plain = preparing.disks()
+    disks = preparing.disks(kit=built.kit(tmp_path / "built"))
+
+    assert disks != plain
+    assert (plain.artefacts, disks.artefacts) == (None, DISK)
+    assert preparing.artefacts == [None, DISK]
+    assert preparing.disks(kit=built.kit(tmp_path / "again")) == disks
+
+
+def test_a_node_for_kata_is_laid_out_from_its_artefacts_and_asked_by_the_cri(
+    preparing: Preparing, tmp_path: Path
+) -> None:
+    preparing.disks(kit=built.kit(tmp_path / "built"))
+
+    (script,) = preparing.scripts
+    steps = (
+        "mount -o ro /dev/vdc /opt/lab-artefacts\n",
+        "mkfs.ext4",
+        'disabled_plugins = ["io.containerd.grpc.v1.cri"]',
+        "\nln -s /opt/lab-artefacts/kata-go-3.28.0 /opt/kata-go-3.28.0\n",
+        '[plugins."io.containerd.grpc.v1.cri".containerd]',
+        "/etc/kata-lab/tcfilter-virtiofs-kata-go/config.d/60-lab.toml",
+        "dmsetup create lab-pool",
+        "systemctl restart containerd\n",
+        "ctr -n lab images import",
+        "ctr -n k8s.io images import",
+    )
+    assert [script.index(step) for step in steps] == sorted(script.index(step) for step in steps)
+
+
+def test_a_node_without_kata_is_prepared_as_ever(preparing: Preparing) -> None:
+    preparing.disks()
+
+    (script,) = preparing.scripts
+    assert "k8s.io" not in script
+    assert "lab-artefacts" not in script
+
+
+def test_other_artefacts_are_another_kind(preparing: Preparing, tmp_path: Path) -> None:
+    disks = preparing.disks(kit=built.kit(tmp_path / "built"))
+    others = Kit.of(built.artefacts(tmp_path / "others", releases=["kata-go-3.28.0"]))
+
+    assert preparing.disks(kit=others) != disks
 
 
 def test_half_a_preparation_is_none_and_leaves_nothing(preparing: Preparing) -> None:

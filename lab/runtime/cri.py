@@ -19,8 +19,11 @@ CONTAINER = "workload"
 CGROUP_PARENT = "/kata-lab"
 EMPTY_DIR = "kubernetes.io~empty-dir"
 """A tmpfs in a folder of this name is a tmpfs in the guest too, not a share (mount.go, k8s.rs)."""
-GRACE_S = 0
-"""The container's only process waits to be told; it need not be asked to end."""
+END = (
+    "timeout 60 crictl rmp -f $pod >/dev/null"
+    " || { pkill -9 -f $pod; crictl rmp -f $pod || crictl rmp -f $pod; } >/dev/null"
+)
+"""Takes a pod away; one that does not answer by force. The first try then only notices its end."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +41,11 @@ class Request:
     def folder(self) -> str:
         """The sandbox's own folder on the node."""
         return f"{SANDBOXES}/{self.name}"
+
+    @property
+    def stdin(self) -> str:
+        """An input without an end, for ctr."""
+        return f"{self.folder}/stdin"
 
     @property
     def kept(self) -> str:
@@ -104,6 +112,7 @@ def start_lines(request: Request, *, root: str | None = None) -> tuple[str, ...]
     )
     return (
         f"mkdir -p {_tmp(request)}",
+        f"mkfifo {request.stdin}",
         # As every other runtime of the lab has it.
         f"mount -t tmpfs -o mode=1777 tmp {_tmp(request)}",
         f"echo '{announcement(str(request.address))}' >{PODS}/{request.name}",
@@ -127,7 +136,7 @@ def keep_lines(request: Request, *, container: str) -> tuple[str, ...]:
 def end_lines(request: Request) -> tuple[str, ...]:
     """The shell lines that end and remove whatever there is of the pod; each may fail."""
     return (
-        *_each_pod(request, "crictl rmp -f $pod >/dev/null"),
+        *_each_pod(request, END),
         f"umount {_tmp(request)}",
         f"rm -rf --one-file-system {request.folder} {PODS}/{request.name}*",
     )

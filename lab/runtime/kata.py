@@ -219,7 +219,14 @@ class KataSandbox:
         return f"lab-{next(self._programs)}"
 
     def _exec(self, program: str) -> list[str]:
-        return [*CTR.split(), "tasks", "exec", "--exec-id", program, self._container]
+        """
+        What starts a program in the container.
+
+        ctr's own input has no end: it would hand that on, perhaps before the program has been
+        started, and then Kata's shim waits for ever, with its lock held (service.go, CloseIO).
+        """
+        ctr = [*CTR.split(), "tasks", "exec", "--exec-id", program, self._container]
+        return ["sh", "-c", f'exec "$@" <>{self._request.stdin}', "sh", *ctr]
 
     def _kill(self, program: str) -> None:
         """End a program in the container; one that is gone already is fine."""
@@ -232,12 +239,7 @@ class KataSandbox:
 
 
 def _fed(argv: Sequence[str], stdin: str = "") -> list[str]:
-    """
-    Let a shell in the container give *argv* its input, and hand its exit status on.
-
-    Not ctr: it may say that there is no more before the program has been started, and is not
-    heard then (cmd/ctr/commands/tasks/exec.go, stdinCloser).
-    """
+    """Let a shell in the container give *argv* its input, and hand its exit status on."""
     if not stdin:
         return ["sh", "-c", 'exec "$@" </dev/null', "sh", *argv]
     return ["sh", "-c", 'printf %s "$0" | "$@"', stdin, *argv]

@@ -111,8 +111,13 @@ class Started:
         )
 
     def forget(self, path: str) -> str:
-        """The shell line by which the node forgets what it has cached of the guest's *path*."""
-        return BACKENDS[self.handler.cell.storage].forget(self.volume, path)
+        """
+        The shell line by which the node forgets what it has cached of the guest's *path*.
+
+        Kata's shim mounts root file systems in a mount namespace of its own.
+        """
+        line = BACKENDS[self.handler.cell.storage].forget(self.volume, path)
+        return f"nsenter -t {shim_pids(self.pod_id)} -m {line}\n"
 
     @property
     def memory(self) -> str:

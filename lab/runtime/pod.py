@@ -145,11 +145,16 @@ class PodSandbox:
         expected_s: float = 0.0,  # noqa: ARG002 - Sandbox: nothing is polled here
         stdin: str = "",
     ) -> Completed:
-        """Run *argv* in the container; what is not done by then ends there too."""
+        """
+        Run *argv* in the container; what is not done by then ends there too.
+
+        A shell in the container gives it its input: Kata's shim may wait for ever if it is told
+        of the end of an input before the program has started (service.go, CloseIO).
+        """
         # kubectl's end is not the program's: that has a deadline of its own.
         limited = ["timeout", "-s", "KILL", f"{timeout_s:g}", *argv]
-        line = [*self._exec(has_stdin=bool(stdin)), *limited]
-        done = self.node.run(line, timeout_s=timeout_s, check=False, stdin=stdin)
+        fed = ["sh", "-c", 'printf %s "$0" | "$@"', stdin, *limited] if stdin else limited
+        done = self.node.run([*self._exec(), *fed], timeout_s=timeout_s, check=False)
         if done.returncode and EXITED not in done.stderr:
             problem = f"{self.id} cannot be told to run {argv[0]}: {done.stderr.strip()}"
             raise SandboxError(problem, remedy=REMEDY)
@@ -181,9 +186,8 @@ class PodSandbox:
 
     def gather(self, questions: Mapping[str, str], *, timeout_s: float) -> dict[str, str]:
         """Ask all *questions* inside the container, in one round trip."""
-        done = self.run(
-            ["sh", "-s"], timeout_s=timeout_s, check=False, stdin=gather_script(questions)
-        )
+        script = gather_script(questions)
+        done = self.run(["sh", "-c", script], timeout_s=timeout_s, check=False)
         return {**dict.fromkeys(questions, ""), **parse_gathered(done.stdout)}
 
     def drop_caches(self, path: str) -> None:
@@ -334,10 +338,9 @@ class PodSandbox:
         answers = self.node.gather({"pod": pod_state.QUESTION}, timeout_s=APPLY_TIMEOUT_S)
         return pod_state.read(answers["pod"], name=self.id)
 
-    def _exec(self, *, container: str = objects.CONTAINER, has_stdin: bool = False) -> list[str]:
-        stdin = ["--stdin"] if has_stdin else []
+    def _exec(self, *, container: str = objects.CONTAINER) -> list[str]:
         pod = [self.id, "--container", container]
-        return [*shlex.split(KUBECTL_LAB), "exec", *stdin, *pod, "--"]
+        return [*shlex.split(KUBECTL_LAB), "exec", *pod, "--"]
 
     def _answer(self, line: str) -> Completed:
         return self.run(["sh", "-c", line], timeout_s=QUESTIONS_TIMEOUT_S, check=False)

@@ -179,6 +179,10 @@ class ReferenceSandbox:
         )
         return facts, answers
 
+    def configuration(self) -> dict[str, str]:
+        """Nothing: all that it is told is in its evidence."""
+        return {}
+
     def console(self) -> str:
         """What the guest said so far."""
         question = f"cat {self.pod.folder}/console.log 2>/dev/null"

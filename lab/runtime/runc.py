@@ -152,6 +152,10 @@ class RuncSandbox:
         }
         return tuple(self._facts(answers)), answers
 
+    def configuration(self) -> dict[str, str]:
+        """Nothing: all that it is told is in its evidence."""
+        return {}
+
     def console(self) -> str:
         """A container has none."""
         return ""

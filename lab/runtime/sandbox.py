@@ -62,6 +62,9 @@ class Sandbox(Protocol):
     def prove(self) -> tuple[tuple[Fact, ...], dict[str, str]]:
         """Facts about what is in effect, and the answers they were read from."""
 
+    def configuration(self) -> dict[str, str]:
+        """What its runtime was told, and what that says it comes to; by file name."""
+
     def start(self) -> None:
         """Bring it up, and wait until it answers."""
 

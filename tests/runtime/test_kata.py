@@ -79,7 +79,7 @@ def test_a_start_asks_for_a_pod_of_the_cells_handler_and_waits_for_its_container
         "crictl start $container",
     )
     assert [start.index(step) for step in steps] == sorted(start.index(step) for step in steps)
-    assert answer.startswith(f"{EXEC} --exec-id lab-1 {CONTAINER} sh -c ")
+    assert f" {EXEC} --exec-id lab-1 {CONTAINER} sh -c " in answer
     assert answer.endswith(" true")
     assert sandbox.ready_s > 0
 
@@ -125,7 +125,9 @@ def test_every_script_of_every_cell_is_one_that_a_shell_understands(
     sandbox.stop()
 
     for script in node.ran:
-        if script.startswith("ctr "):  # a command and its words, of which some are scripts
+        if script.startswith(
+            ("sh -c exec ", "ctr ")
+        ):  # a command and its words, of which some are scripts
             continue
         done = subprocess.run(
             ["/bin/sh", "-n"], input=script, text=True, capture_output=True, check=False
@@ -179,6 +181,13 @@ def test_that_shell_hands_output_and_exit_status_on(stdin: str, node: FakeNode) 
     done = subprocess.run(argv, input="not this\n", capture_output=True, text=True, check=False)
 
     assert (done.returncode, done.stdout, done.stderr) == (3, stdin, "err\n")
+
+
+def test_ctr_never_sees_the_end_of_its_input(sandbox: KataSandbox, node: FakeNode) -> None:
+    del sandbox
+
+    assert "\nmkfifo /run/kata-lab/boot1/stdin\n" in node.ran[0]
+    assert node.ran[1].startswith('sh -c exec "$@" <>/run/kata-lab/boot1/stdin sh ctr ')
 
 
 def test_programs_have_names_of_their_own(sandbox: KataSandbox, node: FakeNode) -> None:
@@ -263,7 +272,7 @@ def test_the_node_forgets_a_shared_file_where_the_runtime_has_it(
 
     sandbox.drop_caches("/lab/file")
 
-    assert f"of={path} " in node.ran[-1]
+    assert node.ran[-1].startswith(f"nsenter -t $(pgrep -f ' -id {POD}') -m dd of={path} ")
 
 
 def test_a_restart_keeps_the_root_file_system(sandbox: KataSandbox, node: FakeNode) -> None:
