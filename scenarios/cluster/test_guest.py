@@ -24,15 +24,11 @@ def test_kernel_is_the_guests_own(sandbox: Sandbox, node: Node) -> None:
     assert (inside != outside) is (sandbox.cell.runtime in KATA)
 
 
-def test_containers_of_a_pod_share_its_network(pair: PodSandbox) -> None:
-    """What one container has bound on the loopback, the other one sees."""
+def test_containers_of_a_pod_share_network_and_kernel(pair: PodSandbox) -> None:
+    """What one has bound on the loopback, the other one sees, in one and the same guest."""
     listening = ["ss", "-Hltn", f"sport = :{iperf3.PORT}"]
     assert pair.run_in(SECOND, listening, timeout_s=TIMEOUT_S).stdout.strip() == ""
     with pair.background(iperf3.server("127.0.0.1"), listening=iperf3.PORT):
         assert "127.0.0.1" in pair.run_in(SECOND, listening, timeout_s=TIMEOUT_S).stdout
-
-
-def test_containers_of_a_pod_share_its_kernel(pair: PodSandbox) -> None:
-    """And it is one guest that both run in."""
     second = pair.run_in(SECOND, BOOT_ID, timeout_s=TIMEOUT_S).stdout
     assert pair.run(BOOT_ID, timeout_s=TIMEOUT_S).stdout == second
