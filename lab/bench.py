@@ -13,6 +13,7 @@ from lab.matrix import KATA, Cell, Network, Runtime, Storage
 from lab.outcome import SUPPORTED, Evidence, Outcome, Support
 from lab.runtime import vmexits
 from lab.runtime.kata import KataSandbox
+from lab.runtime.pod import PodSandbox
 from lab.runtime.reference import ReferenceSandbox
 from lab.runtime.runc import RuncSandbox
 from lab.runtime.setting import QUESTIONS_TIMEOUT_S
@@ -226,6 +227,8 @@ class Bench:
                 self._peer = None
 
     def _make(self, cell: Cell, *, name: str, number: int) -> Sandbox:
+        if self.setting.topology.is_cluster:
+            return PodSandbox(self.setting, cell, name=name, number=number)
         kinds: dict[Runtime, type[RuncSandbox | ReferenceSandbox | KataSandbox]] = {
             Runtime.RUNC: RuncSandbox,
             Runtime.REFERENCE: ReferenceSandbox,

@@ -14,7 +14,7 @@ from lab import host, prepare
 from lab.bench import Bench
 from lab.cluster import artefact_disk
 from lab.cluster import kit as kits
-from lab.errors import StoreError
+from lab.errors import StoreError, UsageError
 from lab.image import emulator
 from lab.image.build import build
 from lab.image.lock import load
@@ -74,9 +74,9 @@ def decide(wishes: Wishes, *, say: Callable[[str], None], stopwatch: Stopwatch) 
         ImageError: if an image cannot be built.
     """
     topology = load_topology(wishes.topology)
-    cells, kit = kits.choose(
-        wishes.cells, directory=wishes.artefacts, lock_file=wishes.lock, say=say
-    )
+    _refuse_what_is_not_built(topology)
+    choose = kits.choose_for_cluster if topology.is_cluster else kits.choose
+    cells, kit = choose(wishes.cells, directory=wishes.artefacts, lock_file=wishes.lock, say=say)
     host.check_room(topology)
     lock = load()
     with stopwatch.spending(Activity.BUILDING):
@@ -104,6 +104,15 @@ def decide(wishes: Wishes, *, say: Callable[[str], None], stopwatch: Stopwatch) 
         chosen=chosen,
         kit=kit,
     )
+
+
+def _refuse_what_is_not_built(topology: Topology) -> None:
+    if len(topology.nodes) > 1:
+        raise UsageError(
+            f"--topology: {topology.name} has {len(topology.nodes)} nodes,"
+            " and only one can be brought up yet",
+            remedy="use --topology k8s-single",
+        )
 
 
 def choose_emulator(lock: Lock, *, say: Callable[[str], None]) -> Path | None:

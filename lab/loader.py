@@ -9,7 +9,7 @@ from pathlib import Path
 import msgspec
 
 from lab.errors import TopologyError
-from lab.topology import Binary, NodeSpec, SandboxSpec, Topology
+from lab.topology import Binary, DataNetwork, NodeSpec, SandboxSpec, Topology
 
 TOPOLOGIES = Path(__file__).resolve().parent.parent / "topologies"
 
@@ -49,7 +49,7 @@ def _no_such_topology(name: str, folder: Path) -> TopologyError:
 
 def _remedy(problem: str) -> str:
     if match := _UNKNOWN_FIELD.search(problem):
-        structs = (Topology, NodeSpec, SandboxSpec, Binary)
+        structs = (Topology, NodeSpec, SandboxSpec, Binary, DataNetwork)
         known = {field.encode_name for kind in structs for field in msgspec.structs.fields(kind)}
         near = difflib.get_close_matches(match["key"], known, n=1)
         return f"did you mean {near[0]!r}?" if near else f"known keys: {', '.join(sorted(known))}"

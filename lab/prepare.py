@@ -13,7 +13,7 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lab.cluster import artefact_disk, cri_node
+from lab.cluster import artefact_disk, cluster_up, cri_node, kube_node
 from lab.command import run
 from lab.files import locked, state_dir
 from lab.image.lock import load
@@ -142,8 +142,9 @@ def prepared(
     Raises:
         LabError: if the node does not come up, or cannot be prepared.
     """
-    scripts = _scripts(topology, kit)
-    key = hashlib.sha256((images.node.digest + scripts).encode()).hexdigest()[:12]
+    scripts = _scripts(topology, images, kit)
+    making = kube_node.MAKING if kit and kit.cluster else ""
+    key = hashlib.sha256((images.node.digest + scripts + making).encode()).hexdigest()[:12]
     folder = state_dir() / "prepared" / key
     artefacts = artefact_disk.build(kit.artefacts, kit.carried, load(), say=say) if kit else None
     disks = _disks(folder, artefacts)
@@ -162,6 +163,7 @@ def prepared(
                 _disks(unfinished, artefacts),
                 console=console,
                 scripts=scripts,
+                kit=kit,
             )
             unfinished.rename(folder)
         finally:
@@ -177,10 +179,12 @@ def activate(
     script = divide_script(topology) + ACTIVATE
     if kit:
         script = cri_node.MOUNT_ARTEFACTS + script
-        script += cri_node.activate_script(is_emulated=is_emulated)
+        script += cri_node.activate_script(is_emulated=is_emulated and bool(kit.releases))
     if is_emulated:
         script += LARGE_PAGES
     node.script(script, timeout_s=SCRIPT_TIMEOUT_S)
+    if kit and kit.cluster:
+        cluster_up.start(node, has_calico=kit.cluster.has_calico)
 
 
 def setting(topology: Topology, images: Images, lab: Lab, kit: Kit | None = None) -> Setting:
@@ -195,11 +199,24 @@ def setting(topology: Topology, images: Images, lab: Lab, kit: Kit | None = None
         guest_initramfs=f"/{SHARE}/initramfs",
         guest_parameters=UNMITIGATED if is_emulated else "",
         handlers={handler.cell: handler for handler in kit.handlers} if kit else {},
+        has_calico=kit is not None and kit.cluster is not None and kit.cluster.has_calico,
+        locked_images=kit.locked_images if kit else {},
+        locked_programs=kit.locked_programs if kit else {},
     )
 
 
-def _scripts(topology: Topology, kit: Kit | None) -> str:
+def _scripts(topology: Topology, images: Images, kit: Kit | None) -> str:
     """All that is done to a node once, and again at each start."""
+    if kit and kit.cluster:
+        return (
+            cri_node.MOUNT_ARTEFACTS
+            + divide_script(topology)
+            + LAYOUT
+            + kube_node.layout_script(kit, topology)
+            + ACTIVATE
+            + cri_node.ACTIVATE
+            + kube_node.import_script(kit, images.workload)
+        )
     plain = (divide_script(topology) + LAYOUT, ACTIVATE + IMPORT)
     if kit is None:
         return "".join(plain)
@@ -225,6 +242,7 @@ def _prepare(
     *,
     console: Path,
     scripts: str,
+    kit: Kit | None,
 ) -> None:
     make_overlay(images.node.disk, disks.root, base_format="raw")
     size = f"{topology.node.pool_gib}G"
@@ -242,7 +260,10 @@ def _prepare(
         )
     )
     try:
-        lab.node.script(scripts + FORGET, timeout_s=SCRIPT_TIMEOUT_S)
+        lab.node.script(scripts, timeout_s=SCRIPT_TIMEOUT_S)
+        if kit and kit.cluster:
+            cluster_up.make(lab.node, has_calico=kit.cluster.has_calico)
+        lab.node.script(FORGET, timeout_s=SCRIPT_TIMEOUT_S)
         power_off(lab)
     finally:
         take_down(lab.folder)

@@ -37,6 +37,10 @@ if TYPE_CHECKING:
 SCENARIOS = Path(__file__).resolve().parent.parent / "scenarios"
 
 
+CLUSTER = SCENARIOS / "cluster"
+"""The scenarios that only a cluster can show."""
+ENDING = frozenset({"restart", "container_restart"})
+"""The fixtures that end what other scenarios measure."""
 SESSION = pytest.StashKey[Session]()
 STARTED = pytest.StashKey[float]()
 VERDICT = pytest.StashKey[Verdict]()
@@ -86,6 +90,13 @@ def pytest_configure(config: pytest.Config) -> None:
         raise pytest.UsageError(str(error)) from error
 
 
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Leave out the scenarios of clusters where there is none; of others pytest decides."""
+    if collection_path != CLUSTER or _session(config).decided.topology.is_cluster:
+        return None
+    return True
+
+
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """
     Run every scenario that takes a sandbox once for each boot of the plan.
@@ -133,8 +144,15 @@ def once_a_storage(boot: Boot, profile: Profile, request: pytest.FixtureRequest)
 
 
 @pytest.fixture
-def restart(bench: Bench, once_a_storage: None) -> Callable[[], None]:  # noqa: ARG001
+def restart(
+    bench: Bench,
+    once_a_storage: None,  # noqa: ARG001 - asked first
+    request: pytest.FixtureRequest,
+) -> Callable[[], None]:
     """Ends the sandbox and starts another on the same root file system; `sandbox` stays valid."""
+    if _session(request.config).decided.topology.is_cluster:
+        reason = "Kubernetes starts every container, a restarted one too, on a new root file system"
+        raise NotMeasuredError(Outcome.UNSUPPORTED, reason)
     return bench.restart
 
 
@@ -295,7 +313,7 @@ def _boot(item: pytest.Item) -> Boot | None:
 
 def _turn(item: pytest.Item) -> tuple[int, bool]:
     boot = _boot(item)
-    ends_sandbox = "restart" in getattr(item, "fixturenames", ())
+    ends_sandbox = not ENDING.isdisjoint(getattr(item, "fixturenames", ()))
     return (0 if boot is None else boot.position, ends_sandbox)
 
 

@@ -3,12 +3,58 @@
 from __future__ import annotations
 
 import re
+from enum import StrEnum
+from ipaddress import IPv4Address, IPv4Network
 
 import msgspec
+
+from lab.matrix import CONTROLS, KATA, Runtime
 
 HOST_NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 MIN_MEMORY_MIB = 1024
 MIN_SANDBOX_MIB = 192
+MIN_CONTROL_PLANE_MIB = 3072
+MIN_CONTROL_PLANE_CPUS = 2
+"""kubeadm refuses fewer processors (preflight, NumCPU)."""
+BENCHMARKS = IPv4Network("198.18.0.0/15")
+"""The range that RFC 2544 reserves for benchmarks: no address of a bench is anybody else's."""
+
+
+class Cluster(StrEnum):
+    """What stands on the nodes between containerd and the lab."""
+
+    NONE = "none"
+    """Nothing: the lab itself asks for each sandbox."""
+    KUBERNETES = "kubernetes"
+    """Sandboxes are pods."""
+
+
+class Role(StrEnum):
+    """What a node is to a cluster."""
+
+    SINGLE = "single"
+    """The only node: control plane, if there is one, and worker."""
+    CONTROL_PLANE = "control-plane"
+    WORKER = "worker"
+
+
+class DataNetwork(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The isolated network between the nodes; nothing else is on it."""
+
+    subnet: str
+
+    def __post_init__(self) -> None:
+        try:
+            is_ours = self.range.subnet_of(BENCHMARKS)
+        except ValueError as error:
+            raise ValueError(f"data_network: {self.subnet!r} is no subnet: {error}") from None
+        if not is_ours:
+            raise ValueError(f"data_network: {self.subnet} is not within {BENCHMARKS}")
+
+    @property
+    def range(self) -> IPv4Network:
+        """The subnet, to compute with."""
+        return IPv4Network(self.subnet)
 
 
 class NodeSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -19,6 +65,9 @@ class NodeSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     memory_mib: int
     pool_gib: int
     """Size of the second disk, which holds the thin pool of the devmapper storages."""
+    role: Role = Role.SINGLE
+    address: str | None = None
+    """On the data network, where there is one."""
 
     def __post_init__(self) -> None:
         if not HOST_NAME.fullmatch(self.name):
@@ -31,6 +80,8 @@ class NodeSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
             )
         if self.pool_gib < 1:
             raise ValueError(f"node {self.name} has a pool of {self.pool_gib} GiB: give it 1")
+        if self.address is not None:
+            IPv4Address(self.address)
 
 
 class SandboxSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -65,6 +116,8 @@ class Topology(
 
     name: str
     nodes: tuple[NodeSpec, ...]
+    cluster: Cluster = Cluster.NONE
+    data_network: DataNetwork | None = None
     sandbox: SandboxSpec = SandboxSpec()
     qemu: Binary = Binary(binary="/usr/bin/qemu-system-x86_64")
     virtiofsd: Binary = Binary(binary="/usr/libexec/virtiofsd")
@@ -72,9 +125,11 @@ class Topology(
     def __post_init__(self) -> None:
         if not HOST_NAME.fullmatch(self.name):
             raise ValueError(f"{self.name!r} cannot name machines: use a-z, 0-9 and inner dashes")
-        if len(self.nodes) != 1:
-            raise ValueError(f"topology {self.name} has {len(self.nodes)} nodes: declare one")
-        node = self.nodes[0]
+        self._check_roles()
+        self._check_addresses()
+        if self.is_cluster:
+            self._check_control_plane()
+        node = self.node
         if self.sandbox.memory_mib * 2 > node.memory_mib:
             raise ValueError(
                 f"a sandbox of {self.sandbox.memory_mib} MiB needs a node of"
@@ -83,6 +138,63 @@ class Topology(
             )
 
     @property
+    def is_cluster(self) -> bool:
+        """Whether sandboxes are pods of Kubernetes."""
+        return self.cluster is Cluster.KUBERNETES
+
+    @property
     def node(self) -> NodeSpec:
-        """The bench's machine."""
-        return self.nodes[0]
+        """The machine that sandboxes run on."""
+        return next(node for node in self.nodes if node.role is not Role.CONTROL_PLANE)
+
+    @property
+    def control_plane(self) -> NodeSpec:
+        """The machine that Kubernetes' own programs run on, where there are such."""
+        return next(node for node in self.nodes if node.role is not Role.WORKER)
+
+    @property
+    def controls(self) -> tuple[Runtime, ...]:
+        """The runtimes beside Kata's: no pod is started by the lab's own."""
+        return (Runtime.RUNC,) if self.is_cluster else CONTROLS
+
+    @property
+    def runtimes(self) -> tuple[Runtime, ...]:
+        """The runtimes that the bench can have, if it has their artefacts."""
+        return (*self.controls, *KATA)
+
+    def _check_roles(self) -> None:
+        roles = [node.role for node in self.nodes]
+        if roles == [Role.SINGLE]:
+            return
+        if not self.is_cluster:
+            raise ValueError(f"topology {self.name} has {len(roles)} nodes: declare one")
+        if sorted(roles) != [Role.CONTROL_PLANE, Role.WORKER]:
+            raise ValueError(
+                f"topology {self.name} is neither a single node"
+                " nor one of the role control-plane and one of the role worker"
+            )
+
+    def _check_addresses(self) -> None:
+        names = [node.name for node in self.nodes]
+        if len(set(names)) < len(names):
+            raise ValueError(f"topology {self.name} has two nodes called {names[0]}")
+        if self.data_network is None:
+            if len(names) > 1 or any(node.address for node in self.nodes):
+                raise ValueError(f"topology {self.name} has addresses to give, and no data_network")
+            return
+        subnet = self.data_network.range
+        taken: set[IPv4Address] = set()
+        for node in self.nodes:
+            if node.address is None or IPv4Address(node.address) not in subnet:
+                raise ValueError(f"node {node.name} has no address in {self.data_network.subnet}")
+            taken.add(IPv4Address(node.address))
+        if len(taken) < len(names):
+            raise ValueError(f"topology {self.name} gives one address to two nodes")
+
+    def _check_control_plane(self) -> None:
+        node = self.control_plane
+        if node.cpus < MIN_CONTROL_PLANE_CPUS or node.memory_mib < MIN_CONTROL_PLANE_MIB:
+            raise ValueError(
+                f"node {node.name} is a control plane: give it {MIN_CONTROL_PLANE_CPUS} cpus"
+                f" and {MIN_CONTROL_PLANE_MIB} MiB or more"
+            )

@@ -173,6 +173,14 @@ def test_what_does_not_exist_is_found_before_anything_is_done(
     assert world.done == []
 
 
+def test_two_nodes_are_refused_before_anything_is_done(world: World, wishes: Wishes) -> None:
+    with pytest.raises(UsageError, match="k8s-calico-kata has 2 nodes, and only one") as caught:
+        decide(replace(wishes, topology="k8s-calico-kata"), say=print, stopwatch=Stopwatch())
+
+    assert "k8s-single" in caught.value.remedy
+    assert world.done == []
+
+
 def test_a_topology_without_room_is_said_before_anything_is_built(
     world: World, wishes: Wishes, monkeypatch: pytest.MonkeyPatch
 ) -> None:

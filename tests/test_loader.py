@@ -85,7 +85,7 @@ def test_what_is_not_there_is_said_so(tmp_path: Path, name: str) -> None:
         (GOOD.replace("memory_mib", "memory"), "unknown field `memory` - at `$.node[0]`",
          "did you mean 'memory_mib'?"),
         (GOOD.replace("[[node]]", "[[nodes]]"), "unknown field `nodes`", "did you mean 'node'?"),
-        (GOOD + "zzz = 1\n", "unknown field `zzz`", "known keys: binary, cpus, memory_mib, name"),
+        (GOOD + "zzz = 1\n", "unknown field `zzz`", "known keys: address, binary, cluster"),
         (GOOD + "[qemu]\npath = '/q'\n", "unknown field `path` - at `$.qemu`", "known keys: "),
         (GOOD + "[sandbox]\ncpu = 1\n", "unknown field `cpu` - at `$.sandbox`", "mean 'cpus'?"),
         (GOOD.replace("= 2048", '= "2 GiB"'), "Expected `int`, got `str` - at `$.node[0].memory_",

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from lab import prepare
-from lab.cluster import artefact_disk
+from lab.cluster import artefact_disk, cluster_up
+from lab.cluster.artefacts.loaded import load_artefacts
 from lab.cluster.kit import Kit
 from lab.errors import ProvisionError
 from lab.host import Chosen
@@ -173,6 +174,41 @@ def test_an_emulated_node_gives_its_guests_large_pages_and_no_fences(tmp_path: P
     assert setting.guest_parameters == "mitigations=off"
 
 
+@pytest.fixture
+def cluster(tmp_path: Path) -> Kit:
+    lock_file = built.fill_cluster(tmp_path / "built")
+    return Kit.of_cluster(load_artefacts(lock_file, tmp_path / "built"))
+
+
+def test_a_node_of_a_cluster_starts_its_kubelet_last_and_is_waited_for(
+    tmp_path: Path, cluster: Kit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    node = FakeNode(tmp_path)
+    waited: list[bool] = []
+    monkeypatch.setattr(cluster_up, "start", lambda _, *, has_calico: waited.append(has_calico))
+
+    prepare.activate(node, topology(), Accelerator.KVM, cluster)
+
+    (script,) = node.ran
+    assert script.startswith("mkdir -p /opt/lab-artefacts\nmount -o ro /dev/vdc")
+    assert "mkfs" not in script
+    assert waited == [False]
+
+
+def test_the_sandboxes_of_a_cluster_know_what_is_locked(tmp_path: Path, cluster: Kit) -> None:
+    setting = prepare.setting(
+        topology(), images(), lab_of(FakeNode(tmp_path), Accelerator.KVM), cluster
+    )
+
+    assert {str(cell) for cell in setting.handlers} == {
+        "veth+overlayfs+runc",
+        "veth+devmapper+runc",
+    }
+    assert setting.locked_images[built.PAUSE].startswith("sha256:")
+    assert "/opt/lab-artefacts/bin/kubelet" in setting.locked_programs
+    assert not setting.has_calico
+
+
 def test_a_start_for_kata_mounts_its_artefacts_first(tmp_path: Path) -> None:
     node = FakeNode(tmp_path)
 
@@ -217,6 +253,7 @@ class Preparing:
         *,
         console: Path,
         scripts: str,
+        kit: object,  # noqa: ARG002 - what is done with it is in the scripts
     ) -> None:
         assert console == NOWHERE
         assert list(disks.root.parent.iterdir()) == []

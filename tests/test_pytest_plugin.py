@@ -161,9 +161,17 @@ class Runner:
         self.store = Store.create(pytester.path / "results", header)
         self.bench = FakeBench(self.store)
         self.bring_up_fails: Exception | None = None
+        self.is_cluster = False
         fake = SimpleNamespace(running=self._running, finish=self._finish)
         monkeypatch.setitem(sys.modules, "lab.launch", cast("Any", fake))
         monkeypatch.setattr(lab, "launch", fake, raising=False)
+
+    def decided(self) -> SimpleNamespace:
+        return SimpleNamespace(
+            plan=self.plan,
+            profile=self.profile,
+            topology=SimpleNamespace(is_cluster=self.is_cluster),
+        )
 
     @contextmanager
     def _running(
@@ -192,7 +200,7 @@ class Runner:
             path.write_text(f"import pytest\n{text}", encoding="utf-8")
         screen = FakeScreen()
         session = Session(
-            decided=cast("Decided", SimpleNamespace(plan=self.plan, profile=self.profile)),
+            decided=cast("Decided", self.decided()),
             store=self.store,
             stopwatch=Stopwatch(),
             screen=screen,
@@ -279,6 +287,47 @@ def test_what_ends_the_sandbox_comes_last_of_its_boot(runner: Runner) -> None:
         "test_ends",
     ]
     assert run.bench.calls[:4] == ["up", f"open {FIRST}", f"restart {FIRST}", f"close {FIRST}"]
+
+
+@pytest.mark.parametrize("is_cluster", [True, False])
+def test_scenarios_of_clusters_are_none_elsewhere(
+    runner: Runner, pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, *, is_cluster: bool
+) -> None:
+    folder = pytester.path / "scenarios" / "cluster"
+    folder.mkdir(parents=True)
+    (folder / "test_pods.py").write_text(WORKS)
+    monkeypatch.setattr(pytest_plugin, "CLUSTER", folder)
+    runner.is_cluster = is_cluster
+
+    run = runner.run(WORKS)
+
+    scenarios = {record.scenario for record in run.records}
+    assert ("cluster/test_pods.py::test_works" in scenarios) is is_cluster
+    assert "test_a.py::test_works" in scenarios
+
+
+def test_what_a_container_restart_ends_comes_last_too(runner: Runner) -> None:
+    ends = (
+        "@pytest.fixture\ndef container_restart(): pass\n"
+        "def test_ends(sandbox, container_restart): pass\n"
+    )
+
+    run = runner.run(ends + WORKS)
+
+    assert [record.scenario.partition("::")[2] for record in run.of(FIRST)] == [
+        "test_works",
+        "test_ends",
+    ]
+
+
+def test_no_pod_is_started_again_on_its_root_file_system(runner: Runner) -> None:
+    runner.is_cluster = True
+
+    run = runner.run("def test_ends(sandbox, restart): restart()\n")
+
+    assert {record.outcome for record in run.records} == {Outcome.UNSUPPORTED}
+    assert "on a new root file system" in run.records[0].reason
+    assert not [call for call in run.bench.calls if call.startswith("restart")]
 
 
 def test_smoke_restarts_only_the_first_of_each_storage_and_says_so(runner: Runner) -> None:
@@ -626,7 +675,7 @@ def test_what_cannot_be_decided_is_told_without_a_traceback_and_nothing_runs(
 def test_plain_pytest_decides_by_itself_and_writes_the_report(
     runner: Runner, pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    decided = SimpleNamespace(plan=runner.plan, profile=runner.profile)
+    decided = runner.decided()
     launch = sys.modules["lab.launch"]
     wishes = []
 

@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+import msgspec
 import pytest
 
-from lab.topology import Binary, NodeSpec, SandboxSpec, Topology
+from lab.matrix import Runtime
+from lab.topology import Binary, Cluster, DataNetwork, NodeSpec, Role, SandboxSpec, Topology
 
 NODE = NodeSpec(name="node-1", cpus=2, memory_mib=4096, pool_gib=8)
 
@@ -69,3 +71,83 @@ def test_a_sandbox_fits_into_half_of_the_node() -> None:
 def test_a_program_is_named_by_its_whole_path(path: str) -> None:
     with pytest.raises(ValueError, match="is not an absolute path"):
         Binary(binary=path)
+
+
+CONTROL = NodeSpec(
+    name="control-1",
+    cpus=2,
+    memory_mib=4096,
+    pool_gib=8,
+    role=Role.CONTROL_PLANE,
+    address="198.18.1.1",
+)
+WORKER = NodeSpec(
+    name="worker-1", cpus=1, memory_mib=2048, pool_gib=8, role=Role.WORKER, address="198.18.1.2"
+)
+NETWORK = DataNetwork(subnet="198.18.1.0/24")
+
+
+def cluster(*nodes: NodeSpec, network: DataNetwork | None = None) -> Topology:
+    return Topology(name="c", nodes=nodes, cluster=Cluster.KUBERNETES, data_network=network)
+
+
+def changed(node: NodeSpec, **fields: object) -> NodeSpec:
+    return msgspec.structs.replace(node, **fields)
+
+
+def test_one_node_is_control_plane_and_worker() -> None:
+    single = cluster(NODE)
+
+    assert single.control_plane == single.node == NODE
+    assert single.runtimes == (Runtime.RUNC, Runtime.KATA_GO, Runtime.KATA_RS)
+
+
+def test_of_two_nodes_the_worker_has_the_sandboxes() -> None:
+    both = cluster(CONTROL, WORKER, network=NETWORK)
+
+    assert (both.control_plane, both.node) == (CONTROL, WORKER)
+
+
+def test_without_a_cluster_the_labs_own_runtimes_are_there_as_well() -> None:
+    bench = Topology(name="t", nodes=(NODE,))
+
+    assert not bench.is_cluster
+    assert Runtime.REFERENCE in bench.runtimes
+    assert bench.control_plane == NODE
+
+
+@pytest.mark.parametrize(
+    ("nodes", "network", "problem"),
+    [
+        ((CONTROL,), NETWORK, "neither a single node nor one of the role control-plane"),
+        ((CONTROL, CONTROL), NETWORK, "neither a single node"),
+        ((WORKER, WORKER), NETWORK, "neither a single node"),
+        ((CONTROL, WORKER), None, "has addresses to give, and no data_network"),
+        ((changed(NODE, address="198.18.1.1"),), None, "has addresses to give"),
+        ((CONTROL, changed(WORKER, name="control-1")), NETWORK, "two nodes called control-1"),
+        ((CONTROL, changed(WORKER, address=None)), NETWORK, "worker-1 has no address in 198.18"),
+        ((CONTROL, changed(WORKER, address="198.18.2.2")), NETWORK, "has no address in"),
+        ((CONTROL, changed(WORKER, address="198.18.1.1")), NETWORK, "one address to two nodes"),
+        ((changed(CONTROL, memory_mib=2048), WORKER), NETWORK, "give it 2 cpus and 3072 MiB"),
+        ((changed(NODE, cpus=1),), None, "node-1 is a control plane: give it 2 cpus"),
+    ],
+)
+def test_what_no_cluster_can_be(
+    nodes: tuple[NodeSpec, ...], network: DataNetwork | None, problem: str
+) -> None:
+    with pytest.raises(ValueError, match=problem):
+        cluster(*nodes, network=network)
+
+
+def test_nodes_have_a_data_network_of_benchmarks_only() -> None:
+    with pytest.raises(ValueError, match=r"10\.0\.0\.0/24 is not within 198\.18\.0\.0/15"):
+        DataNetwork(subnet="10.0.0.0/24")
+    with pytest.raises(ValueError, match=r"'198\.18\.1\.1/24' is no subnet"):
+        DataNetwork(subnet="198.18.1.1/24")
+    with pytest.raises(ValueError, match="is no subnet"):
+        DataNetwork(subnet="here")
+
+
+def test_an_address_is_one() -> None:
+    with pytest.raises(ValueError, match=r"198\.18\.1"):
+        changed(NODE, address="198.18.1")

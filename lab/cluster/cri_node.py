@@ -37,6 +37,10 @@ CNI_CONFIG = {
     "name": CNI_NETWORK,
     "plugins": [{"type": PLUGIN}],
 }
+CNI_LAYOUT = f"""\
+mkdir -p /etc/cni/net.d
+echo '{json.dumps(CNI_CONFIG)}' >/etc/cni/net.d/10-{CNI_NETWORK}.conflist
+"""
 PODS = f"{SANDBOXES}/pods"
 """Where the CNI plugin finds, by a pod's name, the address and MTU that it is to have."""
 EMULATED_DROP_IN = "config.d/70-emulated.toml"
@@ -71,26 +75,35 @@ def layout_script(kit: Kit, sandbox: SandboxSpec) -> str:
         f"ln -s {artefact_disk.MOUNT}{release.prefix.removeprefix('/opt')} {release.prefix}\n"
         for release in kit.releases.values()
     )
-    config = containerd.config(kit.handlers, sandbox_image=kit.pause.name, cni_plugins=PLUGINS)
+    has_calico = kit.cluster is not None and kit.cluster.has_calico
+    config = containerd.config(
+        kit.handlers,
+        sandbox_image=kit.pause.name,
+        cni_plugins=containerd.CALICOS_PLUGINS if has_calico else PLUGINS,
+    )
     return (
         f"# the artefacts are {artefact_disk.digest(kit.carried)}\n"
         f"{releases}"
         f"ln -s {artefact_disk.path_of(kit.crictl)} {CRICTL}\n"
         f"cat >/etc/crictl.yaml <<'CRICTL'\n{CRICTL_CONFIG}CRICTL\n"
-        "mkdir -p /etc/cni/net.d\n"
-        f"echo '{json.dumps(CNI_CONFIG)}' >/etc/cni/net.d/10-{CNI_NETWORK}.conflist\n"
+        f"{'' if has_calico else CNI_LAYOUT}"
         f"cat >/etc/containerd/config.toml <<'CONFIG'\n{config}CONFIG\n"
-    ) + "".join(kata_config.install_script(handler, sandbox) for handler in kit.handlers)
+    ) + "".join(
+        kata_config.install_script(handler, sandbox) for handler in kit.handlers if handler.release
+    )
 
 
 def import_script(kit: Kit) -> str:
     """Import what pods are made of, for each snapshotter."""
     archives = (f"/{SHARE}/workload.tar", artefact_disk.path_of(kit.pause))
     return "".join(
-        f"{CTR} images import --local --snapshotter {snapshotter} {archive}\n"
-        for archive in archives
-        for snapshotter in Snapshotter
+        import_line(archive, snapshotter) for archive in archives for snapshotter in Snapshotter
     )
+
+
+def import_line(archive: str, snapshotter: Snapshotter) -> str:
+    """The shell line that imports an image from *archive* for one snapshotter."""
+    return f"{CTR} images import --local --snapshotter {snapshotter} {archive}\n"
 
 
 def activate_script(*, is_emulated: bool) -> str:

@@ -1,4 +1,4 @@
-"""What Kata's cells need beyond a distribution: which artefacts, and a handler for each cell."""
+"""What cells need beyond a distribution: which artefacts, and a handler for each cell."""
 
 from __future__ import annotations
 
@@ -6,11 +6,13 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from lab.cluster import artefact_disk
 from lab.cluster.artefacts import lock
 from lab.cluster.artefacts.artefact import Kind
 from lab.cluster.artefacts.loaded import load_artefacts
 from lab.cluster.handler import handlers
 from lab.cluster.kata import release_of
+from lab.cluster.parts import ClusterParts
 from lab.errors import ArtefactError, UsageError
 from lab.matrix import CONTROLS, KATA, Runtime, cells_of, select
 
@@ -31,7 +33,7 @@ _PAUSE = re.compile(r"(.*/)?pause:.+")
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Kit:
     """
-    The artefacts that start Kata's sandboxes on a node without Kubernetes.
+    The artefacts that start sandboxes on a node: Kata's through the CRI, or all as pods.
 
     A node gets all releases that this machine has and the handlers of all their cells, whatever
     a run asks for: then one prepared node serves every run.
@@ -39,6 +41,8 @@ class Kit:
 
     artefacts: Artefacts
     releases: Mapping[Runtime, KataRelease]
+    cluster: ClusterParts | None = None
+    """What Kubernetes needs, where sandboxes are its pods."""
 
     @classmethod
     def of(cls, artefacts: Artefacts) -> Kit:
@@ -48,24 +52,28 @@ class Kit:
         Raises:
             ArtefactError: if that is no release of Kata, or there is nothing to start it with.
         """
-        pinned = {runtime: release_of(runtime) for runtime in KATA}
-        releases = {
-            runtime: release
-            for runtime, release in pinned.items()
-            if (found := _find(artefacts, release)) and artefacts.has_file(found)
-        }
+        releases = _releases(artefacts)
         if not releases:
-            _require(artefacts, pinned[Runtime.KATA_GO])
-        kit = cls(artefacts=artefacts, releases=releases)
-        for artefact in kit.carried:
-            artefacts.file(artefact)
-        return kit
+            _require(artefacts, release_of(Runtime.KATA_GO))
+        return _with_files(cls(artefacts=artefacts, releases=releases))
+
+    @classmethod
+    def of_cluster(cls, artefacts: Artefacts) -> Kit:
+        """
+        Gather what *artefacts* have for a node of Kubernetes; that need be no release of Kata.
+
+        Raises:
+            ArtefactError: if a cluster lacks something.
+        """
+        parts = ClusterParts.of(artefacts)
+        return _with_files(cls(artefacts=artefacts, releases=_releases(artefacts), cluster=parts))
 
     @property
     def carried(self) -> tuple[Artefact, ...]:
         """What a node's disk of artefacts holds."""
         found = [_find(self.artefacts, release) for release in self.releases.values()]
-        return (*filter(None, found), self.crictl, self.pause)
+        parts = self.cluster.carried if self.cluster else ()
+        return (*filter(None, found), self.crictl, self.pause, *parts)
 
     @property
     def crictl(self) -> Artefact:
@@ -84,8 +92,23 @@ class Kit:
 
     @property
     def handlers(self) -> tuple[Handler, ...]:
-        """One for each cell that the releases can be asked for."""
-        return handlers(cells_of(self.releases), self.releases)
+        """One for each cell that can be asked for by one."""
+        runtimes = (Runtime.RUNC, *self.releases) if self.cluster else self.releases
+        return handlers(cells_of(runtimes), self.releases)
+
+    @property
+    def locked_images(self) -> dict[str, str]:
+        """By name: the digest of the manifest of each container image."""
+        return {one.name: one.digest for one in self.carried if one.digest}
+
+    @property
+    def locked_programs(self) -> dict[str, str]:
+        """By path on a node: the SHA-256 of each program."""
+        return {
+            artefact_disk.path_of(one): one.sha256
+            for one in self.carried
+            if one.kind is Kind.BINARY and one.sha256
+        }
 
     @property
     def versions(self) -> dict[str, str]:
@@ -147,6 +170,27 @@ def choose(
     return _select(expression, kit), kit
 
 
+def choose_for_cluster(
+    expression: str | None,
+    *,
+    directory: Path | None,
+    lock_file: Path | None,
+    say: Callable[[str], None],
+) -> tuple[tuple[Cell, ...], Kit]:
+    """
+    Return the cells that *expression* names on a bench with Kubernetes, and what they need.
+
+    Raises:
+        UsageError: if *expression* names what does not exist.
+        ArtefactError: if the cluster's artefacts are missing, or those of a runtime it names.
+    """
+    kit = Kit.of_cluster(load_artefacts(lock_file or lock.LOCK_FILE, directory))
+    cells = _select(expression, kit)
+    if kit.cluster and not kit.cluster.has_calico:
+        say("without Calico, whose artefacts are not here: the lab's CNI plugin stands in for it")
+    return cells, kit
+
+
 def _asks_for_kata(expression: str | None) -> bool:
     if expression is None:
         return False
@@ -155,11 +199,29 @@ def _asks_for_kata(expression: str | None) -> bool:
 
 def _select(expression: str | None, kit: Kit) -> tuple[Cell, ...]:
     try:
-        return select(expression, runtimes=(*CONTROLS, *kit.releases))
+        controls = (Runtime.RUNC,) if kit.cluster else CONTROLS
+        return select(expression, runtimes=(*controls, *kit.releases))
     except UsageError:
         for runtime in KATA:
             kit.require(runtime)
         raise
+
+
+def _with_files(kit: Kit) -> Kit:
+    """The same *kit*, once the files of all that it carries are there."""
+    for artefact in kit.carried:
+        kit.artefacts.file(artefact)
+    return kit
+
+
+def _releases(artefacts: Artefacts) -> dict[Runtime, KataRelease]:
+    """The pinned releases that are there."""
+    pinned = {runtime: release_of(runtime) for runtime in KATA}
+    return {
+        runtime: release
+        for runtime, release in pinned.items()
+        if (found := _find(artefacts, release)) and artefacts.has_file(found)
+    }
 
 
 def _find(artefacts: Artefacts, release: KataRelease) -> Artefact | None:

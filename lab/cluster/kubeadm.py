@@ -55,8 +55,10 @@ PROBES = {
 }
 """By static pod: probes that every kubeadm gives it. A patch of one that is not there is none
 that Kubernetes accepts."""
-PROBE = {"periodSeconds": 30, "timeoutSeconds": 60}
-"""kubeadm's own: every 1 or 10 s, 15 s; a busy emulated processor has not answered by then."""
+PERIODS_S = {"startupProbe": 5, "livenessProbe": 30, "readinessProbe": 10}
+"""kubeadm's own: 10, 10 and 1. Until the first has succeeded a component is not Ready."""
+PROBE_TIMEOUT_S = 60
+"""kubeadm's own: 15. A busy emulated processor has not answered by then."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -174,5 +176,9 @@ def _arguments(values: dict[str, str]) -> list[Document]:
 
 
 def _patch(name: str, probes: tuple[str, ...]) -> Document:
-    container = {"name": name, **{probe: dict(PROBE) for probe in probes}}
+    changes = {
+        probe: {"periodSeconds": PERIODS_S[probe], "timeoutSeconds": PROBE_TIMEOUT_S}
+        for probe in probes
+    }
+    container = {"name": name, **changes}
     return {"spec": {"containers": [container]}}

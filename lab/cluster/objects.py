@@ -10,7 +10,10 @@ if TYPE_CHECKING:
 
 NAMESPACE = "lab"
 CONTAINER = "workload"
+SECOND = "second"
+"""The other container of a pair."""
 HANDLER_LABEL = "kata-lab/handler"
+SANDBOX_LABEL = "kata-lab/sandbox"
 
 
 def namespace() -> Document:
@@ -35,13 +38,36 @@ def runtime_class(handler: Handler) -> Document:
 
 def pod(handler: Handler, *, name: str, node: str, image: str) -> Document:
     """The pod of a sandbox: one container of *image* on *node*, which waits to be told."""
+    return _pod(handler, name=name, node=node, containers=(_container(CONTAINER, image),))
+
+
+def pair(handler: Handler, *, name: str, node: str, image: str) -> Document:
+    """The same with two containers, of one image."""
+    containers = (_container(CONTAINER, image), _container(SECOND, image))
+    return _pod(handler, name=name, node=node, containers=containers)
+
+
+def service(*, name: str, sandbox: str, port: int) -> Document:
+    """A service before the pod of one *sandbox*, for TCP."""
+    return {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": {"name": name, "namespace": NAMESPACE},
+        "spec": {
+            "selector": {SANDBOX_LABEL: sandbox},
+            "ports": [{"protocol": "TCP", "port": port, "targetPort": port}],
+        },
+    }
+
+
+def _pod(handler: Handler, *, name: str, node: str, containers: tuple[Document, ...]) -> Document:
     return {
         "apiVersion": "v1",
         "kind": "Pod",
         "metadata": {
             "name": name,
             "namespace": NAMESPACE,
-            "labels": {HANDLER_LABEL: handler.name},
+            "labels": {HANDLER_LABEL: handler.name, SANDBOX_LABEL: name},
         },
         "spec": {
             "runtimeClassName": handler.name,
@@ -51,16 +77,18 @@ def pod(handler: Handler, *, name: str, node: str, image: str) -> Document:
             "automountServiceAccountToken": False,
             "enableServiceLinks": False,
             "dnsPolicy": "Default",
-            "containers": [
-                {
-                    "name": CONTAINER,
-                    "image": image,
-                    "imagePullPolicy": "Never",
-                    "command": ["sleep", "infinity"],
-                    "volumeMounts": [{"name": "tmp", "mountPath": "/tmp"}],  # noqa: S108
-                }
-            ],
+            "containers": list(containers),
             # As the other runtimes have it: iperf3 cannot work on a /tmp on 9p (#9700).
             "volumes": [{"name": "tmp", "emptyDir": {"medium": "Memory"}}],
         },
+    }
+
+
+def _container(name: str, image: str) -> Document:
+    return {
+        "name": name,
+        "image": image,
+        "imagePullPolicy": "Never",
+        "command": ["sleep", "infinity"],
+        "volumeMounts": [{"name": "tmp", "mountPath": "/tmp"}],  # noqa: S108
     }

@@ -20,11 +20,9 @@ from lab.network.pod import namespace_of, pod_of
 from lab.node import gather_script, listening_script, parse_gathered
 from lab.questions import host_through
 from lab.runtime import cri, kata_evidence, pods
-from lab.runtime.evidence import qemu_facts
-from lab.runtime.setting import QUESTIONS_TIMEOUT_S, REMEDY, pss_script
-from lab.storage import BACKENDS
-from lab.storage.backend import MOUNTS, VIRTIO_IDS, Volume, forget_file, volume_of
-from lab.storage.virtiofs import DAEMON
+from lab.runtime.kata_evidence import Started
+from lab.runtime.setting import QUESTIONS_TIMEOUT_S, REMEDY
+from lab.storage.backend import forget_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -54,16 +52,14 @@ class KataSandbox:
         self.expected = MODELS[cell.network].EXPECTED
         self.pod: Pod = pods.custom(name, number)
         self.guest = host_through(self._answer, name=f"kata://{name}")
-        self._model = MODELS[cell.network]
-        self._backend = BACKENDS[cell.storage]
         self._request = cri.Request(
             name=name,
             handler=setting.handlers[cell],
             image=setting.image,
             address=pods.address(number),
         )
-        self._pod_id = self._container = ""
-        self._volume: Volume | None = None
+        self._container = ""
+        self._started: Started | None = None
         self._programs = itertools.count(1)
 
     @property
@@ -88,9 +84,15 @@ class KataSandbox:
         lines = cri.start_lines(self._request, root=root)
         script = "\n".join(lines) + "\n" + gather_script(questions)
         answers = parse_gathered(self.node.script(script, timeout_s=START_TIMEOUT_S))
-        self._pod_id, self._container = answers[IDS].split()
+        pod_id, self._container = answers[IDS].split()
         self.pod = pod_of(namespace_of(answers[CNI_RESULT]), answers[CNI_RESULT])
-        self._volume = self._volume_of(answers[SNAPSHOT])
+        self._started = Started.of(
+            self._request.handler,
+            pod=self.pod,
+            pod_id=pod_id,
+            container=self._container,
+            mounts=answers[SNAPSHOT],
+        )
         self.run(["true"], timeout_s=QUESTIONS_TIMEOUT_S)
         self.ready_s = time.monotonic() - started
 
@@ -149,69 +151,27 @@ class KataSandbox:
         return {**dict.fromkeys(questions, ""), **parse_gathered(done.stdout)}
 
     def drop_caches(self, path: str) -> None:
-        """
-        Write back and forget what the guest has cached of *path*, and then the node.
-
-        Kata's shim mounts root file systems in a mount namespace of its own.
-        """
+        """Write back and forget what the guest has cached of *path*, and then the node."""
         self.run(forget_file(path), timeout_s=QUESTIONS_TIMEOUT_S)
-        line = self._backend.forget(self._started_volume(), path)
-        inside = f"nsenter -t {kata_evidence.shim_pids(self._pod_id)} -m"
-        self.node.script(f"{inside} {line}\n", timeout_s=QUESTIONS_TIMEOUT_S)
+        self.node.script(self._running().forget(path), timeout_s=QUESTIONS_TIMEOUT_S)
 
     def memory_bytes(self) -> int:
         """Proportional set size of QEMU, virtiofsd where there is one, and Kata's shim."""
-        finders = (kata_evidence.qemu_pids, kata_evidence.daemon_pids, kata_evidence.shim_pids)
-        script = pss_script(" ".join(find(self._pod_id) for find in finders))
-        return int(self.node.script(script, timeout_s=QUESTIONS_TIMEOUT_S)) * 1024
+        memory = self._running().memory
+        return int(self.node.script(memory, timeout_s=QUESTIONS_TIMEOUT_S)) * 1024
 
     def prove(self) -> tuple[tuple[Fact, ...], dict[str, str]]:
         """Read from node and guest what is in effect."""
-        volume = self._started_volume()
-        release = self._request.handler.release
-        if release is None:
-            raise ValueError(f"{self.cell} is not Kata's")
-        own = self._backend.node_questions(volume)
-        on_node = {
-            **kata_evidence.questions(self._pod_id, release),
-            **self._model.questions(self.pod),
-            **own,
-            **(kata_evidence.daemon_question(self._pod_id) if DAEMON in own else {}),
-        }
-        in_guest = {
-            MOUNTS: MOUNTS,
-            VIRTIO_IDS: VIRTIO_IDS,
-            kata_evidence.GUEST_BOOT: kata_evidence.BOOT_ID,
-        }
+        started = self._running()
         answers = {
-            **self.node.gather(on_node, timeout_s=QUESTIONS_TIMEOUT_S),
-            **self.gather(in_guest, timeout_s=QUESTIONS_TIMEOUT_S),
+            **self.node.gather(started.on_node, timeout_s=QUESTIONS_TIMEOUT_S),
+            **self.gather(kata_evidence.IN_GUEST, timeout_s=QUESTIONS_TIMEOUT_S),
         }
-        read = kata_evidence.in_one_spelling(answers)
-        facts = (
-            *kata_evidence.facts(self._request.handler, read),
-            *qemu_facts(self.pod, read),
-            *self._model.facts(self.pod, read),
-            *self._backend.facts(volume, read),
-        )
-        return facts, answers
+        return started.facts(answers), answers
 
     def configuration(self) -> dict[str, str]:
         """What Kata was told for this sandbox, and what it says that comes to; by file name."""
-        handler = self._request.handler
-        release = handler.release
-        if release is None:
-            raise ValueError(f"{self.cell} is not Kata's")
-        questions = {
-            "configuration.toml": f"cat {handler.configuration}",
-            "config.d.toml": f"tail -n +1 {handler.folder}/config.d/*",
-            "env.json": (
-                f"if [ -x {release.prefix}/bin/kata-runtime ]; then"
-                f" {release.prefix}/bin/kata-runtime --config {handler.configuration} env --json;"
-                f" elif [ -x {release.prefix}/bin/kata-ctl ]; then"
-                f" {release.prefix}/bin/kata-ctl env --json; fi"
-            ),
-        }
+        questions = kata_evidence.configuration(self._request.handler)
         answers = self.node.gather(questions, timeout_s=QUESTIONS_TIMEOUT_S)
         return {name: text for name, text in answers.items() if text}
 
@@ -243,33 +203,17 @@ class KataSandbox:
 
     def _leftovers(self) -> str:
         """The shell lines that print what is still there; no other sandbox of Kata is."""
-        places = [f"{place}/*" for place in kata_evidence.STATE]
-        places += [self._request.folder, f"/run/netns/{self.pod.namespace}"]
+        places = f"{self._request.folder} /run/netns/{self.pod.namespace}"
         return (
             "printf 'left: '\n"
-            f'for path in {" ".join(places)}; do [ ! -e "$path" ] || printf \'%s \' "$path"; done\n'
-            "pgrep -af '^[^ ]*(containerd-shim-kata-v2|virtiofsd|qemu-system-[^ ]*) '\n:"
+            f'for path in {places}; do [ ! -e "$path" ] || printf \'%s \' "$path"; done\n'
+            + kata_evidence.leftovers()
         )
 
-    def _volume_of(self, mounts: str) -> Volume:
-        share, root = kata_evidence.LAYOUTS[self.cell.runtime]
-        volume = volume_of(
-            mounts,
-            snapshotter=self._backend.SNAPSHOTTER,
-            key=self._container,
-            folder=f"{kata_evidence.SHARES}/{self._pod_id}",
-        )
-        return dataclasses.replace(
-            volume,
-            share=share,
-            root=root.format(container=self._container),
-            is_hot_plugged=True,
-        )
-
-    def _started_volume(self) -> Volume:
-        if self._volume is None:
+    def _running(self) -> Started:
+        if self._started is None:
             raise SandboxError(f"{self.id} was never started", remedy=REMEDY)
-        return self._volume
+        return self._started
 
     def _new_program(self) -> str:
         return f"lab-{next(self._programs)}"

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from lab.matrix import Runtime
+from lab.network import MODELS
 from lab.outcome import Fact
-from lab.storage.backend import QEMU_COMMAND, QEMU_FILES
+from lab.runtime.evidence import qemu_facts
+from lab.runtime.setting import pss_script
+from lab.storage import BACKENDS
+from lab.storage.backend import MOUNTS, QEMU_COMMAND, QEMU_FILES, VIRTIO_IDS, Volume, volume_of
 from lab.storage.virtiofs import DAEMON
 
 if TYPE_CHECKING:
@@ -15,6 +21,7 @@ if TYPE_CHECKING:
 
     from lab.cluster.handler import Handler
     from lab.cluster.kata import KataRelease
+    from lab.network.pod import Pod
 
 SHARES = "/run/kata-containers/shared/sandboxes"
 STATE = ("/run/vc/sbs", "/run/vc/vm", "/run/kata", SHARES)
@@ -38,6 +45,125 @@ SHIM_FACT = "process of the runtime"
 KERNEL_FACT = "kernel of the container"
 IDENTITY = frozenset((HANDLER_FACT, SHIM_FACT, KERNEL_FACT))
 """What must hold whatever is expected of a cell: otherwise something else than Kata was started."""
+IN_GUEST = {MOUNTS: MOUNTS, VIRTIO_IDS: VIRTIO_IDS, GUEST_BOOT: BOOT_ID}
+"""What to ask inside the container: shell lines, by name."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Started:
+    """A sandbox of Kata that has started, as the node knows it; whoever asked for it."""
+
+    handler: Handler
+    release: KataRelease
+    pod: Pod
+    pod_id: str
+    """containerd's, like the next one."""
+    container: str
+    volume: Volume
+
+    @classmethod
+    def of(cls, handler: Handler, *, pod: Pod, pod_id: str, container: str, mounts: str) -> Started:
+        """Gather it; *mounts* is what containerd says of the container's snapshot."""
+        if handler.release is None:
+            raise ValueError(f"{handler.cell} is not Kata's")
+        share, root = LAYOUTS[handler.cell.runtime]
+        volume = volume_of(
+            mounts,
+            snapshotter=handler.snapshotter,
+            key=container,
+            folder=f"{SHARES}/{pod_id}",
+        )
+        return cls(
+            handler=handler,
+            release=handler.release,
+            pod=pod,
+            pod_id=pod_id,
+            container=container,
+            volume=dataclasses.replace(
+                volume,
+                share=share,
+                root=root.format(container=container),
+                is_hot_plugged=True,
+            ),
+        )
+
+    @property
+    def on_node(self) -> dict[str, str]:
+        """What to ask the node about it: shell lines, by name."""
+        cell = self.handler.cell
+        own = BACKENDS[cell.storage].node_questions(self.volume)
+        return {
+            **questions(self.pod_id, self.release),
+            **MODELS[cell.network].questions(self.pod),
+            **own,
+            **(daemon_question(self.pod_id) if DAEMON in own else {}),
+        }
+
+    def facts(self, answers: Mapping[str, str]) -> tuple[Fact, ...]:
+        """What the *answers* of node and guest prove or refute."""
+        read = in_one_spelling(answers)
+        cell = self.handler.cell
+        return (
+            *facts(self.handler, read),
+            *qemu_facts(self.pod, read),
+            *MODELS[cell.network].facts(self.pod, read),
+            *BACKENDS[cell.storage].facts(self.volume, read),
+        )
+
+    def forget(self, path: str) -> str:
+        """
+        The shell line by which the node forgets what it has cached of the guest's *path*.
+
+        Kata's shim mounts root file systems in a mount namespace of its own.
+        """
+        line = BACKENDS[self.handler.cell.storage].forget(self.volume, path)
+        return f"nsenter -t {shim_pids(self.pod_id)} -m {line}\n"
+
+    @property
+    def memory(self) -> str:
+        """The shell script that adds up what QEMU, virtiofsd and shim take, in KiB."""
+        return pss_script(
+            " ".join(find(self.pod_id) for find in (qemu_pids, daemon_pids, shim_pids))
+        )
+
+
+def configuration(handler: Handler) -> dict[str, str]:
+    """The questions of what Kata was told, and what it says that comes to; by file name."""
+    release = handler.release
+    if release is None:
+        return {}
+    return {
+        "configuration.toml": f"cat {handler.configuration}",
+        "config.d.toml": f"tail -n +1 {handler.folder}/config.d/*",
+        "env.json": (
+            f"if [ -x {release.prefix}/bin/kata-runtime ]; then"
+            f" {release.prefix}/bin/kata-runtime --config {handler.configuration} env --json;"
+            f" elif [ -x {release.prefix}/bin/kata-ctl ]; then"
+            f" {release.prefix}/bin/kata-ctl env --json; fi"
+        ),
+    }
+
+
+def leftovers() -> str:
+    """
+    The shell line that lists what processes and state of Kata there are.
+
+    Asked after the only sandbox of Kata has ended: then any of it is what that one left.
+    """
+    places = " ".join(f"{place}/*" for place in STATE)
+    return (
+        f'for path in {places}; do [ ! -e "$path" ] || printf \'%s \' "$path"; done\n'
+        "pgrep -af '^[^ ]*(containerd-shim-kata-v2|virtiofsd|qemu-system-[^ ]*) '\n:"
+    )
+
+
+def leftovers_of(pod: str) -> str:
+    """The shell line that lists what processes and state of one sandbox there are."""
+    places = " ".join(f"{place}/{pod}" for place in STATE)
+    return (
+        f'for path in {places}; do [ ! -e "$path" ] || printf \'%s \' "$path"; done;'
+        f' pgrep -af -- "{pod}" || :'
+    )
 
 
 def qemu_pids(pod: str) -> str:

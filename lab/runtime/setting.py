@@ -37,7 +37,13 @@ class Setting:
     guest_parameters: str = ""
     """What the guest's kernel is told besides what Kata tells it."""
     handlers: Mapping[Cell, Handler] = field(default_factory=dict)
-    """Which of containerd's handlers starts a cell of Kata's."""
+    """Which of containerd's handlers starts a cell of Kata's, or any cell as a pod."""
+    has_calico: bool = False
+    """Whether pods get their network from Calico, not from the lab's own CNI plugin."""
+    locked_images: Mapping[str, str] = field(default_factory=dict)
+    """By name: the digest of the manifest of each container image that the node may run."""
+    locked_programs: Mapping[str, str] = field(default_factory=dict)
+    """By path on the node: the SHA-256 of each program that it has of the artefacts."""
 
 
 def pss_script(pid_question: str) -> str:

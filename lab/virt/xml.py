@@ -35,6 +35,21 @@ class Accelerator(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DataLink:
+    """
+    A node's end of the wire to the only other one: a connection on 127.0.0.1.
+
+    It needs no right that a user lacks, as a network of libvirt's own would, and nothing that
+    is not a node of the bench can be on it.
+    """
+
+    mac: str
+    port: int
+    is_listening: bool
+    """One end waits for the other: the node that starts first."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DomainSpec:
     """All that a node's domain is made of."""
 
@@ -57,6 +72,8 @@ class DomainSpec:
     """The QEMU that runs the domain; None is the machine's own."""
     artefact_disk: Path | None = None
     """A raw disk that the node only reads, and other nodes may read as well."""
+    data_link: DataLink | None = None
+    """The wire to the other node of the bench, if there is one."""
     confined_by: str | None = None
     """The security model whose profiles know only the machine's own QEMU, if there is one."""
 
@@ -121,6 +138,8 @@ def _add_devices(devices: ET.Element, spec: DomainSpec) -> None:
     _disk(devices, spec.data_disk, target="vdb", cache="none")
     if spec.artefact_disk:
         _read_only_disk(devices, spec.artefact_disk, target="vdc")
+    if spec.data_link:
+        _data_link(devices, spec.data_link)
     _child(devices, "controller", type="usb", model="none")
     serial = _child(devices, "serial", type="file")
     _child(serial, "source", path=str(spec.console), append="on")
@@ -143,6 +162,13 @@ def _read_only_disk(devices: ET.Element, path: Path, *, target: str) -> None:
     _child(disk, "source", file=str(path))
     _child(disk, "target", dev=target, bus="virtio")
     _child(disk, "readonly")
+
+
+def _data_link(devices: ET.Element, link: DataLink) -> None:
+    interface = _child(devices, "interface", type="server" if link.is_listening else "client")
+    _child(interface, "mac", address=link.mac)
+    _child(interface, "source", address="127.0.0.1", port=str(link.port))
+    _child(interface, "model", type="virtio")
 
 
 def _add_management(domain: ET.Element, spec: DomainSpec) -> None:

@@ -13,12 +13,20 @@ from lab.cluster.artefacts.loaded import load_artefacts
 from lab.cluster.kit import Kit
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
     from pathlib import Path
 
     from lab.cluster.artefacts.loaded import Artefacts
 
 PAUSE = "registry.k8s.io/pause:3.10.2"
+IMAGES = {
+    "pause": PAUSE,
+    "etcd": "registry.k8s.io/etcd:3.6.8-0",
+    **{
+        f"calico-{name}": f"quay.io/calico/{name}:v3.99.0"
+        for name in ("cni", "node", "kube-controllers")
+    },
+}
 RELEASES = ("kata-go-3.28.0", "kata-rs-4.1.0")
 CONTENT = {
     "opt/kata/bin/containerd-shim-kata-v2": b"the shim",
@@ -56,6 +64,7 @@ def fill(
     has_crictl: bool = True,
     has_pause: bool = True,
     data: bytes | None = None,
+    more: Mapping[str, bytes] | None = None,
 ) -> Path:
     """Fill *directory*, and write its lock beside it."""
     files = {f"kata/{name}.tar.zst": data or release() for name in releases}
@@ -63,6 +72,7 @@ def fill(
         files["bin/crictl"] = b"#!/bin/sh\n"
     if has_pause:
         files["images/pause.tar"] = b"an OCI archive"
+    files |= more or {}
     for name, content in files.items():
         path = directory / name
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -88,6 +98,38 @@ def artefacts(
     return load_artefacts(lock_file, directory)
 
 
+CLUSTER_FILES = (
+    *(f"bin/{name}" for name in ("kubeadm", "kubelet", "kubectl")),
+    *(
+        f"images/{name}.tar"
+        for name in (
+            "etcd",
+            "kube-apiserver",
+            "kube-controller-manager",
+            "kube-scheduler",
+            "kube-proxy",
+        )
+    ),
+)
+CALICO_IMAGES = ("cni", "node", "kube-controllers")
+
+
+def fill_cluster(
+    directory: Path,
+    *,
+    releases: Iterable[str] = (),
+    without: str = "",
+    manifest: str = "",
+    calico_images: Iterable[str] = CALICO_IMAGES,
+) -> Path:
+    """Fill *directory* with what a cluster takes, and write its lock beside it."""
+    files = {name: name.encode() for name in CLUSTER_FILES if name != without}
+    if manifest:
+        files["manifests/calico.yaml"] = manifest.encode()
+        files |= {f"images/calico-{name}.tar": b"an OCI archive" for name in calico_images}
+    return fill(directory, releases=releases, more=files)
+
+
 def kit(directory: Path) -> Kit:
     """What a node gets of all that."""
     return Kit.of(artefacts(directory))
@@ -95,9 +137,19 @@ def kit(directory: Path) -> Kit:
 
 def _artefact(path: str, content: bytes) -> Artefact:
     folder, _, file = path.partition("/")
-    kinds = {"kata": Kind.KATA, "bin": Kind.BINARY, "images": Kind.IMAGE}
-    names = {"bin": ("crictl", "v1.36.0"), "images": (PAUSE, "3.10.2")}
+    kinds = {
+        "kata": Kind.KATA,
+        "bin": Kind.BINARY,
+        "images": Kind.IMAGE,
+        "manifests": Kind.MANIFEST,
+    }
+    stem = file.removesuffix(".tar")
     runtime, _, version = file.removesuffix(".tar.zst").rpartition("-")
+    names = {
+        "bin": (file, "v1.36.0"),
+        "images": (IMAGES.get(stem, f"registry.k8s.io/{stem}:v1.36.4"), "v1.36.4"),
+        "manifests": ("calico", "v3.33.1"),
+    }
     name, version = names.get(folder, (runtime, version))
     return Artefact(
         name=name,

@@ -74,7 +74,7 @@ def test_static_pods_are_given_time() -> None:
     (container,) = yaml.safe_load(patches["etcd+strategic.yaml"])["spec"]["containers"]
     assert container == {
         "name": "etcd",
-        "startupProbe": {"periodSeconds": 30, "timeoutSeconds": 60},
+        "startupProbe": {"periodSeconds": 5, "timeoutSeconds": 60},
         "livenessProbe": {"periodSeconds": 30, "timeoutSeconds": 60},
     }
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -13,14 +14,14 @@ from lab.runtime.setting import Setting
 from lab.topology import NodeSpec, Topology
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from lab.cluster.handler import Handler
     from lab.errors import LabError
     from lab.matrix import Cell
 
-Reply = str | Completed | Exception
+Reply = str | Completed | Exception | Iterator[str]
 
 
 def completed(
@@ -63,7 +64,9 @@ class FakeNode(Node):
         self.unforward_fails: LabError | None = None
 
     def reply(self, mark: str, reply: Reply) -> None:
-        """Answer what has *mark* in it with *reply*; the latest rule for it counts."""
+        """
+        Answer what has *mark* in it with *reply*, or the next of it; the latest rule counts.
+        """
         self._replies.insert(0, (mark, reply))
 
     def run(
@@ -75,6 +78,8 @@ class FakeNode(Node):
         reply = next((reply for mark, reply in self._replies if mark in text), "")
         if isinstance(reply, Exception):
             raise reply
+        if isinstance(reply, Iterator):
+            reply = next(reply)
         done = completed(argv, stdout=reply) if isinstance(reply, str) else reply
         if check and done.returncode:
             raise CommandError(f"{argv[0]} failed", completed=done)

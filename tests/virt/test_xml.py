@@ -13,6 +13,7 @@ from lab.virt.xml import (
     LAB_NAMESPACE,
     QEMU_NAMESPACE,
     Accelerator,
+    DataLink,
     DomainSpec,
     domain_xml,
 )
@@ -55,6 +56,24 @@ def test_a_node_is_described_as_before(accelerator: Accelerator) -> None:
     text = domain_xml(replace(SPEC, accelerator=accelerator))
 
     assert f"{text}\n" == (GOLDEN / f"{accelerator}.xml").read_text()
+
+
+@pytest.mark.parametrize("is_listening", [True, False])
+def test_the_wire_between_two_nodes_is_on_the_loopback_only(*, is_listening: bool) -> None:
+    link = DataLink(mac="52:54:00:6b:61:01", port=40100, is_listening=is_listening)
+    spec = replace(SPEC, data_link=link)
+
+    (interface,) = parsed(spec).iterfind("devices/interface")
+    assert interface.attrib == {"type": "server" if is_listening else "client"}
+    assert attributes(spec, "devices/interface/source") == [
+        {"address": "127.0.0.1", "port": "40100"}
+    ]
+    assert attributes(spec, "devices/interface/mac") == [{"address": "52:54:00:6b:61:01"}]
+    assert attributes(spec, "devices/interface/model") == [{"type": "virtio"}]
+
+
+def test_a_single_node_has_no_wire() -> None:
+    assert attributes(SPEC, "devices/interface") == []
 
 
 def test_a_node_with_artefacts_is_described_as_before() -> None:

@@ -1,0 +1,78 @@
+"""Which component of a cluster fails, what it said last, and how to look further."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from lab.errors import ClusterError
+
+if TYPE_CHECKING:
+    from lab.node import Node
+
+TAIL_LINES = 15
+TIMEOUT_S = 120.0
+KUBELET, CONTAINERS = "kubelet", "containers"
+CONTROL_PLANE = ("etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler")
+OWN = (*CONTROL_PLANE, "kube-proxy")
+"""Kubernetes' own: those that a cluster without Calico has."""
+COMPONENTS = (*OWN, "calico-node", "calico-kube-controllers")
+"""In the order in which each needs those before it."""
+RUNNING = "CONTAINER_RUNNING"
+
+
+@dataclass(frozen=True, slots=True)
+class Suspect:
+    """A component, and the command that shows its log."""
+
+    name: str
+    why: str
+    log: str
+
+
+def explained(node: Node, problem: str, *, among: tuple[str, ...] = COMPONENTS) -> ClusterError:
+    """An error that names the one of the components on *node* that fails, with its log."""
+    questions = {
+        KUBELET: "systemctl is-active kubelet",
+        CONTAINERS: "crictl ps -a -o json",
+    }
+    answers = node.gather(questions, timeout_s=TIMEOUT_S)
+    suspect = find(answers[KUBELET], answers[CONTAINERS], among=among)
+    log = node.gather({"log": f"{suspect.log} 2>&1 | tail -n {TAIL_LINES}"}, timeout_s=TIMEOUT_S)
+    error = ClusterError(
+        f"{problem}; {suspect.name} {suspect.why}",
+        remedy=f"look further on the node, while it is up: `{suspect.log}`",
+    )
+    error.add_note(
+        f"{suspect.name} said last:\n" + "\n".join(f"  {x}" for x in log["log"].splitlines())
+    )
+    return error
+
+
+def find(kubelet: str, containers: str, *, among: tuple[str, ...] = COMPONENTS) -> Suspect:
+    """The first component that does not run; the kubelet, where none can be told."""
+    journal = f"journalctl --no-pager -u kubelet -n {TAIL_LINES}"
+    if kubelet.strip() != "active":
+        return Suspect("kubelet", f"is {kubelet.strip() or 'not there'}", journal)
+    newest = _newest(containers)
+    for name in among:
+        container = newest.get(name)
+        if container is None and name in CONTROL_PLANE:
+            return Suspect(name, "was never started; the kubelet would start it", journal)
+        if container is not None and container["state"] != RUNNING:
+            state = container["state"].removeprefix("CONTAINER_").lower()
+            return Suspect(
+                name, f"is {state}", f"crictl logs --tail {TAIL_LINES} {container['id']}"
+            )
+    return Suspect("kubelet", "runs, as all the others do", journal)
+
+
+def _newest(containers: str) -> dict[str, dict[str, Any]]:
+    """The newest container of each name."""
+    try:
+        listed = json.loads(containers).get("containers") or []
+    except ValueError:
+        return {}
+    listed.sort(key=lambda one: int(one["createdAt"]))
+    return {one["metadata"]["name"]: one for one in listed}

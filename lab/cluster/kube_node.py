@@ -1,0 +1,129 @@
+"""
+A node of Kubernetes: the scripts that lay it out once, and those that start it each time.
+
+It is laid out as a node for the CRI is, and gets the kubelet, the cluster's images and what
+kubeadm and kubectl are told beside that.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from lab.cluster import artefact_disk, cri_node, documents, kubeadm, kubelet, objects
+from lab.cluster.kubeadm import ClusterSpec, Member
+from lab.node import NODE_ADDRESS
+from lab.storage.backend import Snapshotter
+
+if TYPE_CHECKING:
+    from lab.cluster.kit import Kit
+    from lab.cluster.parts import ClusterParts
+    from lab.image.build import WorkloadImage
+    from lab.topology import NodeSpec, Topology
+
+FOLDER = "/etc/kubernetes/lab"
+"""Where a node has what the lab tells kubeadm and kubectl."""
+MANIFESTS = "/etc/kubernetes/manifests"
+"""Whose pods the kubelet runs by itself."""
+ADMIN = "/etc/kubernetes/admin.conf"
+KUBECTL = f"kubectl --kubeconfig {ADMIN}"
+CREATE = "create --validate=false"
+"""Not apply, and without kubectl's own validation: for either the API first puts its whole
+description together, which takes it long on an emulated node. It validates all the same."""
+TOKEN = "katlab.0123456789abcdef"  # noqa: S105 - of a cluster that nobody else can reach
+INIT_LOG = "/var/log/kubeadm-init.log"
+PINNED = "io.cri-containerd.pinned=pinned"
+"""A label that keeps the kubelet from deleting an image that could not be had again."""
+
+INIT = f"""\
+kubeadm init --config {FOLDER}/init.yaml \
+--ignore-preflight-errors=SystemVerification >{INIT_LOG} 2>&1
+"""
+"""The preflight check that is left out wants the kernel's configuration in /boot."""
+APPLY = f"""\
+{KUBECTL} {CREATE} -f {FOLDER}/objects.json >/dev/null
+[ ! -e {FOLDER}/calico.json ] || {KUBECTL} {CREATE} -f {FOLDER}/calico.json >/dev/null
+"""
+LATER = ("kube-controller-manager.yaml", "kube-scheduler.yaml")
+START = f"""\
+systemctl start kubelet
+until {KUBECTL} get --raw /readyz >/dev/null 2>&1; do sleep 3; done
+mv {FOLDER}/later/* {MANIFESTS}/
+"""
+"""
+The kubelet not by systemd at boot: containerd's disk is made of parts first.
+
+The API alone at first: the controller manager gives it 10 s and then ends, to be started again
+and again while the API itself lacks the processor on a node that is emulated.
+"""
+END = f"""\
+systemctl stop kubelet
+crictl rmp -af >/dev/null 2>&1 || true
+mkdir -p {FOLDER}/later
+mv {" ".join(f"{MANIFESTS}/{name}" for name in LATER)} {FOLDER}/later/
+"""
+"""Ends all pods, so that none is found half alive at the next start."""
+MAKING = INIT + APPLY + END
+"""What makes a cluster of a node that is laid out."""
+
+
+def member(node: NodeSpec) -> Member:
+    """What the cluster knows *node* by."""
+    return Member(name=node.name, address=node.address or NODE_ADDRESS)
+
+
+def cluster_spec(topology: Topology, parts: ClusterParts) -> ClusterSpec:
+    """What kubeadm is to make."""
+    return ClusterSpec(
+        version=parts.version,
+        control_plane=member(topology.control_plane),
+        token=TOKEN,
+        is_single=len(topology.nodes) == 1,
+    )
+
+
+def layout_script(kit: Kit, topology: Topology) -> str:
+    """What a node gets once: all of a node for the CRI, kubelet, and kubeadm's orders."""
+    parts = parts_of(kit)
+    programs = {one.name: artefact_disk.path_of(one) for one in parts.programs}
+    files = {
+        kubelet.UNIT_PATH: kubelet.UNIT,
+        kubelet.DROP_IN_PATH: kubelet.DROP_IN,
+        f"{FOLDER}/init.yaml": kubeadm.init_configuration(cluster_spec(topology, parts)),
+        f"{FOLDER}/objects.json": documents.for_kubectl(
+            [objects.namespace(), *map(objects.runtime_class, kit.handlers)]
+        ),
+        **{f"{kubeadm.PATCHES}/{name}": text for name, text in kubeadm.patches().items()},
+    }
+    if parts.has_calico:
+        files[f"{FOLDER}/calico.json"] = documents.for_kubectl(parts.calico)
+    return (
+        cri_node.layout_script(kit, topology.sandbox)
+        + f"ln -s {programs['kubelet']} {kubelet.BINARY}\n"
+        + f"ln -s {programs['kubeadm']} {programs['kubectl']} /usr/local/bin/\n"
+        + "".join(_write(path, text) for path, text in files.items())
+        + "systemctl daemon-reload\n"
+    )
+
+
+def import_script(kit: Kit, workload: WorkloadImage) -> str:
+    """Import what pods are made of for each snapshotter, and the cluster's own for one."""
+    parts = parts_of(kit)
+    own = "".join(
+        cri_node.import_line(artefact_disk.path_of(image), Snapshotter.OVERLAYFS)
+        for image in parts.images
+    )
+    names = [workload.reference, kit.pause.name, *(image.name for image in parts.images)]
+    pins = "".join(f"{cri_node.CTR} images label {name} {PINNED} >/dev/null\n" for name in names)
+    return cri_node.import_script(kit) + own + pins
+
+
+def parts_of(kit: Kit) -> ClusterParts:
+    """The parts of the cluster that *kit* is for."""
+    if kit.cluster is None:
+        raise ValueError("the kit is not for a cluster")
+    return kit.cluster
+
+
+def _write(path: str, text: str) -> str:
+    folder = path.rpartition("/")[0]
+    return f"mkdir -p {folder}\ncat >{path} <<'LAB_FILE'\n{text}LAB_FILE\n"
