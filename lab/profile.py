@@ -63,7 +63,7 @@ SMOKE = Profile(
     fio_s=0.5,
     fio_ramp_s=0.0,
     # 9p moves 8 KiB at a time: larger files would take minutes under emulation.
-    file_mib=4,
+    file_mib=8,
     verified_mib=1,
     asks_each_cell=False,
 )
