@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from lab.cluster.cri_node import CTR, PODS, announcement
+from lab.errors import SandboxError
 from lab.network.pod import SANDBOXES
+from lab.runtime.setting import REMEDY
 
 if TYPE_CHECKING:
     from ipaddress import IPv4Interface
 
     from lab.cluster.handler import Handler
+    from lab.errors import CommandError
 
 NAMESPACE = "lab"
 CONTAINER = "workload"
@@ -24,6 +28,9 @@ END = (
     " || { pkill -9 -f $pod; crictl rmp -f $pod || crictl rmp -f $pod; } >/dev/null"
 )
 """Takes a pod away; one that does not answer by force. The first try then only notices its end."""
+
+_TOLD = re.compile(r'level=(?:error|fatal) msg=(?P<words>"(?:[^"\\]|\\.)*")')
+"""The last line of crictl; its string is one of Go's, which JSON reads too."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -146,6 +153,16 @@ def forget_lines(request: Request) -> tuple[str, ...]:
     """The shell lines that remove what restarts have kept, the newest first."""
     kept = (f"{request.name}-kept-{attempt}" for attempt in reversed(range(request.attempt)))
     return tuple(f"{request.snapshots} rm {name}" for name in kept)
+
+
+def refused(error: CommandError) -> SandboxError:
+    """What crictl was told instead of what it asked for, without when and by whom."""
+    told = list(_TOLD.finditer(error.completed.stderr))
+    words = json.loads(told[-1]["words"]) if told else str(error.problem)
+    refusal = SandboxError(f"it was refused: {words}", remedy=REMEDY)
+    for note in () if told else getattr(error, "__notes__", ()):
+        refusal.add_note(note)
+    return refusal
 
 
 def _each_pod(request: Request, line: str) -> tuple[str, ...]:

@@ -72,8 +72,8 @@ class KataSandbox:
         Ask for the pod and its container, and wait until it answers.
 
         Raises:
-            SandboxError: if it does not.
-            CommandError: if containerd refuses, with its words, which are Kata's.
+            SandboxError: if it does not, or if containerd refuses, with its words, which are
+                Kata's.
         """
         started = time.monotonic()
         questions = {
@@ -83,7 +83,10 @@ class KataSandbox:
         }
         lines = cri.start_lines(self._request, root=root)
         script = "\n".join(lines) + "\n" + gather_script(questions)
-        answers = parse_gathered(self.node.script(script, timeout_s=START_TIMEOUT_S))
+        try:
+            answers = parse_gathered(self.node.script(script, timeout_s=START_TIMEOUT_S))
+        except CommandError as error:
+            raise cri.refused(error) from error
         pod_id, self._container = answers[IDS].split()
         self.pod = pod_of(namespace_of(answers[CNI_RESULT]), answers[CNI_RESULT])
         self._started = Started.of(

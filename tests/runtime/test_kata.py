@@ -138,16 +138,35 @@ def test_every_script_of_every_cell_is_one_that_a_shell_understands(
 def test_containerds_words_come_back_when_it_refuses(
     make: Callable[[str], KataSandbox], node: FakeNode
 ) -> None:
-    words = "run pod sandbox: rpc error: desc = Invalid internetworking model: unknown\n"
+    words = (
+        'E1124 07:47:50.055116 327 remote_runtime.go:237] "RunPodSandbox from runtime service'
+        ' failed" err="rpc error: Invalid internetworking model: unknown"\n'
+        'time="2026-11-24T07:47:50Z" level=error msg="run pod sandbox: rpc error: code = Unknown'
+        ' desc = failed to create shim task: Invalid internetworking model \\"none\\": unknown"\n'
+    )
     node.reply("crictl runp", completed(status=1, stderr=words))
     sandbox = make("none+virtiofs+kata-go")
 
-    with pytest.raises(CommandError) as caught:
+    with pytest.raises(SandboxError) as caught:
         sandbox.start()
     sandbox.stop()
 
-    assert "Invalid internetworking model" in "\n".join(caught.value.__notes__)
+    assert caught.value.problem == (
+        "it was refused: run pod sandbox: rpc error: code = Unknown desc = failed to create shim"
+        ' task: Invalid internetworking model "none": unknown'
+    )
     assert "crictl pods -q --name '^boot1$'" in node.ran[-1], "it has no id that could be told"
+
+
+def test_another_failure_of_a_start_is_told_too(
+    make: Callable[[str], KataSandbox], node: FakeNode
+) -> None:
+    node.reply("crictl runp", completed(status=1, stderr="mkfifo: File exists\n"))
+
+    with pytest.raises(SandboxError, match="it was refused: sh failed") as caught:
+        make(CELL).start()
+
+    assert caught.value.__notes__ == ["its last words:\n  mkfifo: File exists"]
 
 
 def test_a_plugin_that_fails_is_told_in_its_words(
