@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from lab import command, expectations, noise, trial
 from lab.errors import LabError, told
+from lab.expectations import Expect
 from lab.judgement import Judgement
 from lab.matrix import KATA, Cell, Network, Runtime, Storage
 from lab.outcome import SUPPORTED, Evidence, Outcome, Support
@@ -134,6 +135,11 @@ class Bench:
             )
             self._support[cell.storage] = backend.support(answers)
         return self._support[cell.storage]
+
+    def may_work(self, cell: Cell) -> bool:
+        """Whether *cell* is not known to do something else than it is asked for."""
+        expected = self.expected(cell)
+        return expected is None or expected.expect is Expect.WORKS
 
     def prove(self, phase: str) -> Evidence:
         """Read what is in effect in the open sandbox, and keep it; *phase* is before or after."""

@@ -326,6 +326,12 @@ def test_a_kata_that_should_start_and_does_not_is_blocked(rig: Rig) -> None:
     assert caught.value.console_tail[-1] == "line 30"
 
 
+def test_what_is_known_of_a_cell_is_known_beforehand(rig: Rig) -> None:
+    cells = (TCFILTER, DAX, RUNC, KATA_GO, REFUSED)
+
+    assert [rig.bench.may_work(Cell.parse(cell)) for cell in cells] == [True] * 4 + [False]
+
+
 def test_what_kata_was_told_is_kept_once_whatever_became_of_it(rig: Rig) -> None:
     rig.told_kata = {"configuration.toml": "the release's\n"}
     for position in (3, 4):

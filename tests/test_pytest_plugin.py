@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from lab.launch import Decided
+    from lab.matrix import Cell
 
 pytest_plugins = "pytester"
 
@@ -59,6 +60,8 @@ class FakeBench:
 
     store: Store
     calls: list[str] = field(default_factory=list)
+    doubtful: set[str] = field(default_factory=set)
+    """Cells that are known not to work."""
     fails: dict[str, Exception] = field(default_factory=dict)
     """By call, e.g. ``open tcfilter+9p+reference`` or ``close``."""
     is_open: str | None = None
@@ -83,6 +86,9 @@ class FakeBench:
 
     def lost_guest(self) -> str:
         return self.lost
+
+    def may_work(self, cell: Cell) -> bool:
+        return str(cell) not in self.doubtful
 
     def is_alive(self) -> bool:
         return "node" not in self.fails
@@ -343,6 +349,17 @@ def test_smoke_restarts_only_the_first_of_each_storage_and_says_so(runner: Runne
     assert left_out.outcome is Outcome.NOT_RUN
     assert left_out.reason.endswith(f"here that is {ninep[0]}")
     assert run.status == 0
+
+
+def test_smoke_leaves_the_restart_to_a_cell_that_may_work(runner: Runner) -> None:
+    runner.profile = SMOKE
+    ninep = [boot for boot in ORDER if "+9p+" in boot]
+    runner.bench.doubtful = {ninep[0]}
+
+    run = runner.run("def test_ends(sandbox, restart): restart()\n")
+
+    assert f"restart {ninep[1]}" in run.bench.calls
+    assert f"restart {ninep[0]}" not in run.bench.calls
 
 
 def test_k_selects_by_cell(runner: Runner) -> None:

@@ -39,7 +39,7 @@ class GridRow:
     network: Network
     runtime: Runtime
     label: str
-    """The runtime, where the run has several."""
+    """The runtime, where the run has another than the reference."""
 
     def cell(self, storage: Storage) -> Cell:
         """What stands in the row under *storage*."""
@@ -167,9 +167,9 @@ def _grid(run: Run) -> Grid:
 
 def _grid_rows(guests: Sequence[Cell]) -> tuple[GridRow, ...]:
     present = {(cell.network, cell.runtime) for cell in guests}
-    is_one = len({cell.runtime for cell in guests}) == 1
+    is_reference = {cell.runtime for cell in guests} == {Runtime.REFERENCE}
     return tuple(
-        GridRow(network=network, runtime=runtime, label="" if is_one else runtime)
+        GridRow(network=network, runtime=runtime, label="" if is_reference else runtime)
         for network in NETWORKS
         for runtime in Runtime
         if (network, runtime) in present
