@@ -44,6 +44,8 @@ echo '{json.dumps(CNI_CONFIG)}' >/etc/cni/net.d/10-{CNI_NETWORK}.conflist
 PODS = f"{SANDBOXES}/pods"
 """Where the CNI plugin finds, by a pod's name, the address and MTU that it is to have."""
 EMULATED_DROP_IN = "config.d/70-emulated.toml"
+EMULATED_PARAMETERS = f"{UNMITIGATED} agent.hotplug_timeout=30"
+"""No mitigations, and ten times the agent's own patience with a disk that is plugged in."""
 
 MOUNT_ARTEFACTS = f"""\
 mkdir -p {artefact_disk.MOUNT}
@@ -57,16 +59,16 @@ modprobe vhost_vsock
 """
 """At each start."""
 
-UNMITIGATE = f"""\
+EMULATE = f"""\
 awk '/^kernel_params *=/ {{
     drop_in = FILENAME
     sub("configuration.toml$", "{EMULATED_DROP_IN}", drop_in)
-    sub(/"[^"]*$/, " {UNMITIGATED}\\"")
+    sub(/"[^"]*$/, " {EMULATED_PARAMETERS}\\"")
     printf "[hypervisor.qemu]\\n%s\\n", $0 >drop_in
     close(drop_in)
 }}' {CONFIGURATIONS}/*/configuration.toml
 """
-"""What the release tells its guest's kernel, and one word more."""
+"""What the release tells its guest's kernel, and a few words more."""
 
 
 def layout_script(kit: Kit, sandbox: SandboxSpec) -> str:
@@ -107,8 +109,8 @@ def import_line(archive: str, snapshotter: Snapshotter) -> str:
 
 
 def activate_script(*, is_emulated: bool) -> str:
-    """What a node needs at each start; an emulated one has its guests do without mitigations."""
-    return ACTIVATE + (UNMITIGATE if is_emulated else "")
+    """What a node needs at each start; an emulated one tells its guests so."""
+    return ACTIVATE + (EMULATE if is_emulated else "")
 
 
 def announcement(address: str) -> str:

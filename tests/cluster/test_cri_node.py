@@ -94,13 +94,13 @@ def test_only_emulated_guests_go_without_mitigations() -> None:
     assert activate_script(is_emulated=True).startswith(activate_script(is_emulated=False))
 
 
-def test_an_emulated_guest_is_told_one_word_more_than_its_release_tells_it(
+def test_an_emulated_guest_is_told_a_few_words_more_than_its_release_tells_it(
     tmp_path: Path,
 ) -> None:
     for name, line in (("go", 'kernel_params = "a=1 b=2"'), ("rs", 'kernel_params = ""')):
         (tmp_path / name / "config.d").mkdir(parents=True)
         (tmp_path / name / "configuration.toml").write_text(f"[hypervisor.qemu]\n{line}\n")
-    script = cri_node.UNMITIGATE.replace("/etc/kata-lab", str(tmp_path))
+    script = cri_node.EMULATE.replace("/etc/kata-lab", str(tmp_path))
 
     subprocess.run(["/bin/sh", "-eu"], input=script, text=True, check=True)
 
@@ -108,5 +108,6 @@ def test_an_emulated_guest_is_told_one_word_more_than_its_release_tells_it(
         name: tomllib.loads((tmp_path / name / "config.d/70-emulated.toml").read_text())
         for name in ("go", "rs")
     }
-    assert told["go"] == {"hypervisor": {"qemu": {"kernel_params": "a=1 b=2 mitigations=off"}}}
-    assert told["rs"] == {"hypervisor": {"qemu": {"kernel_params": " mitigations=off"}}}
+    words = "mitigations=off agent.hotplug_timeout=30"
+    assert told["go"] == {"hypervisor": {"qemu": {"kernel_params": f"a=1 b=2 {words}"}}}
+    assert told["rs"] == {"hypervisor": {"qemu": {"kernel_params": f" {words}"}}}
