@@ -10,6 +10,7 @@ from lab.errors import ExpectationError
 from lab.expectations import EXPECTATIONS_FILE, Expect, Expectations, Expected, load
 from lab.matrix import ALL_CELLS, CONTROLS, KATA, Cell, cells_of
 from lab.network import MODELS
+from lab.runtime.evidence import qemu_facts
 from lab.storage import BACKENDS, virtiofs_dax
 from tests.evidence import captured
 
@@ -139,6 +140,7 @@ def test_contradicted_facts_are_facts_that_the_evidence_has(cell: str, answered:
     kept = captured(answered)
 
     facts = (
+        *qemu_facts(kept.pod, kept.answers),
         *MODELS[network].facts(kept.pod, kept.answers),
         *(BACKENDS[storage].facts(kept.volume, kept.answers) if "dax" in storage else ()),
     )

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import tarfile
 from io import BytesIO
+from stat import S_ISDIR
 from typing import TYPE_CHECKING
 
 import pytest
 
 from lab.image import debs
 from lab.image.assemble import TOOLS
+from lab.image.entry import file, with_parents
 from lab.image.lock import Lock, Package
 from lab.image.locked_tools import locked_tools
 from lab.image.packages import PackageSet
@@ -31,10 +33,11 @@ def fetched(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         assert [package.name for package in packages] == ["zstd"]
         assert epoch == LOCK.epoch
         with tarfile.open(archive, "w:") as made:
-            for name in TOOLS:
-                member = tarfile.TarInfo(f"./{name}")
-                member.size = 4
-                made.addfile(member, BytesIO(b"tool"))
+            for entry in with_parents([file(name, b"tool") for name in TOOLS]):
+                member = tarfile.TarInfo(f"./{entry.name}")
+                member.type = tarfile.DIRTYPE if S_ISDIR(entry.mode) else tarfile.REGTYPE
+                member.size = len(entry.data)
+                made.addfile(member, BytesIO(entry.data))
 
     monkeypatch.setattr(debs, "extract", extract)
     monkeypatch.setattr(debs, "missing", list)
