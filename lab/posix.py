@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 FOLDER = "/lab/posix"
-FILES = 200
+FILES = 64
 DESCRIPTORS = 32
 _VIRTIOFS = (Storage.VIRTIOFS, Storage.VIRTIOFS_DAX)
 _NOT_SUPPORTED = "not supported"

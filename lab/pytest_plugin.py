@@ -133,7 +133,7 @@ def sandbox(bench: Bench, boot: Boot) -> Sandbox:
     return bench.open(boot)
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def once_a_storage(
     bench: Bench, boot: Boot, profile: Profile, request: pytest.FixtureRequest
 ) -> None:

@@ -362,6 +362,29 @@ def test_smoke_leaves_the_restart_to_a_cell_that_may_work(runner: Runner) -> Non
     assert f"restart {ninep[0]}" not in run.bench.calls
 
 
+def test_smoke_asks_nothing_at_all_of_the_others_of_a_storage(runner: Runner) -> None:
+    runner.profile = SMOKE
+    asking = """
+import pytest
+
+pytestmark = pytest.mark.usefixtures("once_a_storage")
+
+@pytest.fixture(scope="session")
+def answers(bench, boot):
+    bench.calls.append(f"ask {boot.id}")
+
+def test_one(sandbox, answers): pass
+def test_two(sandbox, answers): pass
+"""
+
+    run = runner.run(asking)
+
+    ninep = [boot for boot in ORDER if "+9p+" in boot]
+    asked = [call for call in run.bench.calls if call.startswith("ask")]
+    assert asked == [f"ask {boot}" for boot in ORDER if boot in {FIRST, ninep[0]}]
+    assert [record.outcome for record in run.of(ninep[1])] == [Outcome.NOT_RUN] * 2
+
+
 def test_k_selects_by_cell(runner: Runner) -> None:
     run = runner.run(WORKS, "-k", "macvtap")
 

@@ -26,8 +26,8 @@ log = logging.getLogger(__name__)
 
 ANSWER_TIMEOUT_S = 30.0
 FIRST_POLL_S = 0.05
-LAST_POLL_S = 0.5
-POLL_GROWTH = 1.4
+LAST_POLL_S = 0.3
+POLL_GROWTH = 1.2
 ENVIRONMENT = (
     "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
     "LC_ALL=C.UTF-8",

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pytest
+
 from lab.tools import fio
 from lab.tools.fio_report import parse_verify, parse_write
 
@@ -14,6 +16,8 @@ if TYPE_CHECKING:
     from lab.runtime.sandbox import Sandbox
 
 FILE = "/lab/verified"
+
+pytestmark = pytest.mark.usefixtures("once_a_storage")
 
 
 def test_written_data_is_on_the_storage(sandbox: Sandbox, profile: Profile) -> None:

@@ -17,11 +17,13 @@ if TYPE_CHECKING:
     from lab.profile import Profile
     from lab.runtime.sandbox import Sandbox
 
-pytestmark = pytest.mark.usefixtures("once_a_storage")
-
 
 @pytest.fixture(scope="session")
-def answers(sandbox: Sandbox, profile: Profile) -> dict[str, str]:
+def answers(
+    once_a_storage: None,  # noqa: ARG001 - asked first
+    sandbox: Sandbox,
+    profile: Profile,
+) -> dict[str, str]:
     """What every behaviour's script printed in this boot's sandbox: asked in one round trip."""
     return sandbox.gather(posix.questions(), timeout_s=profile.file_deadline_s)
 

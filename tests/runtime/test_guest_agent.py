@@ -15,7 +15,7 @@ import pytest
 from lab import wait
 from lab.errors import CommandError, SandboxError
 from lab.runtime import guest_agent
-from lab.runtime.guest_agent import GuestAgent
+from lab.runtime.guest_agent import LAST_POLL_S, GuestAgent
 from tests.fakes import Clock
 
 if TYPE_CHECKING:
@@ -178,12 +178,12 @@ def test_nothing_is_asked_while_the_program_cannot_be_done_and_then_ever_less_of
     assert first == 20
     assert polls[0] == 0.05
     assert polls == sorted(polls)
-    assert polls[-1] == 0.5
+    assert polls[-1] == LAST_POLL_S
     assert fake.commands.count("guest-exec-status") == 13
 
 
 def test_a_program_is_killed_at_its_deadline(play: Play, clock: Clock) -> None:
-    agent, fake = play(PID, *[STILL_RUNNING] * 4, {"return": {"pid": 43}})
+    agent, fake = play(PID, *[STILL_RUNNING] * 5, {"return": {"pid": 43}})
 
     with pytest.raises(CommandError) as caught:
         agent.run(["/usr/bin/iperf3", "-s"], timeout_s=0.2)
