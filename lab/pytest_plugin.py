@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from lab.bench import NotMeasuredError
-from lab.errors import LabError, SandboxError, StoreError, told
+from lab.errors import ClusterError, LabError, SandboxError, StoreError, told
 from lab.measure import Measure
 from lab.options import OPTIONS, Wishes
 from lab.outcome import Outcome
@@ -285,6 +285,8 @@ def _as_fault_of_the_bench() -> Iterator[None]:
     """Whatever kind of error: what fails in the block fails for every cell alike."""
     try:
         yield
+    except ClusterError as error:  # not what measures, but what was to be measured
+        raise NotMeasuredError(Outcome.BLOCKED, told(error)) from error
     except LabError as error:
         raise NotMeasuredError(Outcome.INFRA, told(error)) from error
 

@@ -14,7 +14,7 @@ import pytest
 import lab
 from lab import pytest_plugin
 from lab.bench import NotMeasuredError
-from lab.errors import CommandError, HostError, ProvisionError, SandboxError
+from lab.errors import ClusterError, CommandError, HostError, ProvisionError, SandboxError
 from lab.outcome import Outcome
 from lab.plan import Boot, Plan, make
 from lab.profile import SMOKE, STANDARD, Profile
@@ -470,6 +470,17 @@ def test_a_fault_of_the_bench_is_told_once_and_blocks_the_rest(runner: Runner) -
     assert outcomes == [Outcome.INFRA] + [Outcome.BLOCKED] * 5
     assert run.records[0].reason == "no room for the node\n  remedy: make room"
     assert run.records[1].reason == f"by the bench: {run.records[0].reason}"
+
+
+def test_a_cluster_that_does_not_come_up_blocks_every_cell_with_its_reason(runner: Runner) -> None:
+    runner.bring_up_fails = ClusterError("etcd ends at once", remedy="read its log")
+
+    run = runner.run(WORKS)
+
+    assert [outcome for _, outcome in run.outcomes] == [Outcome.BLOCKED] * 3
+    assert {record.reason for record in run.records} == {
+        "etcd ends at once\n  remedy: read its log"
+    }
 
 
 @pytest.mark.parametrize("kind", ["command", "sandbox"])

@@ -70,7 +70,8 @@ def patched(manifest: Iterable[Document], *, has_bird: bool = True) -> tuple[Doc
         # The name of another backend starts neither BIRD nor confd (rc.local of calico/node).
         _replace(config, "calico_backend", "vxlan", of=CONFIG)
     _patch_node(_object(documents, "DaemonSet", NODE)["spec"]["template"]["spec"])
-    _patch_controllers(_object(documents, "Deployment", CONTROLLERS)["spec"]["template"]["spec"])
+    # A large program that tidies up after nodes and namespaces that are deleted: here none is.
+    _object(documents, "Deployment", CONTROLLERS)["spec"]["replicas"] = 0
     return documents
 
 
@@ -94,13 +95,6 @@ def _patch_node(pod: dict[str, Any]) -> None:
     # The manifest's own start a large program each time, and know BIRD.
     for probe, path in (("livenessProbe", "/liveness"), ("readinessProbe", "/readiness")):
         _replace(container, probe, _ask(path, period_s=PERIODS_S[probe]), of=NODE)
-
-
-def _patch_controllers(pod: dict[str, Any]) -> None:
-    container = _container(pod, CONTROLLERS)
-    for probe, period_s in PERIODS_S.items():
-        patience = {"periodSeconds": period_s, "timeoutSeconds": PATIENCE_S}
-        _replace(container, probe, {**container.get(probe, {}), **patience}, of=CONTROLLERS)
 
 
 def _ask(path: str, *, period_s: int) -> dict[str, Any]:

@@ -17,7 +17,7 @@ KUBELET, CONTAINERS = "kubelet", "containers"
 CONTROL_PLANE = ("etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler")
 OWN = (*CONTROL_PLANE, "kube-proxy")
 """Kubernetes' own: those that a cluster without Calico has."""
-COMPONENTS = (*OWN, "calico-node", "calico-kube-controllers")
+COMPONENTS = (*OWN, "calico-node")
 """In the order in which each needs those before it."""
 RUNNING = "CONTAINER_RUNNING"
 

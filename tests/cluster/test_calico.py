@@ -62,15 +62,8 @@ def test_no_probe_starts_a_program_or_asks_for_bird() -> None:
         assert container[probe]["httpGet"]["path"] == path
 
 
-def test_controllers_keep_their_probes_and_get_time() -> None:
-    (container,) = pod("Deployment", calico.patched(manifest()))["containers"]
-
-    assert container["livenessProbe"] == {
-        "exec": {"command": ["check-status", "-l"]},
-        "periodSeconds": 60,
-        "timeoutSeconds": 60,
-        "failureThreshold": 6,
-    }
+def test_controllers_have_nothing_to_tidy_up_and_do_not_run() -> None:
+    assert the("Deployment", calico.patched(manifest()))["spec"]["replicas"] == 0
 
 
 def test_only_the_step_that_installs_is_left_to_wait_for() -> None:
@@ -110,9 +103,6 @@ CHANGES: dict[str, Callable[[tuple[Document, ...]], object]] = {
     "calico-node has no readinessProbe": lambda d: pod("DaemonSet", d)["containers"][0].pop(
         "readinessProbe"
     ),
-    "calico-kube-controllers has no livenessProbe": lambda d: pod("Deployment", d)["containers"][
-        0
-    ].pop("livenessProbe"),
 }
 
 
