@@ -14,13 +14,14 @@ from lab.errors import ClusterError
 from lab.network.pod import MTU_BYTES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
 
     from lab.cluster.documents import Document
 
 NAMESPACE = "kube-system"
 CONFIG = "calico-config"
 NODE = "calico-node"
+INSTALLER = "install-cni"
 CONTROLLERS = "calico-kube-controllers"
 OPTIONAL_STEPS = frozenset({"upgrade-ipam", "ebpf-bootstrap", "mount-bpffs"})
 """Initial containers that do nothing on a new cluster without BPF, each one a start of a large
@@ -52,6 +53,11 @@ SETTINGS = {
     "FELIX_HEALTHTIMEOUTOVERRIDES": "InternalDataplaneMainLoop=10m,CalculationGraph=5m",
 }
 """The environment of calico-node, beside what the manifest gives it."""
+INSTALLER_SETTINGS = {
+    # A prepared node has them; to compare them is most of a start (cni-plugin, install.go).
+    "UPDATE_CNI_BINARIES": "false",
+}
+"""The same for the initial container that installs the CNI plugin, each time a node starts."""
 
 
 def patched(manifest: Iterable[Document], *, has_bird: bool = True) -> tuple[Document, ...]:
@@ -89,12 +95,18 @@ def _patch_node(pod: dict[str, Any]) -> None:
     steps = pod["initContainers"]
     pod["initContainers"] = [step for step in steps if step["name"] not in OPTIONAL_STEPS]
     container = _container(pod, NODE)
-    own = [entry for entry in container["env"] if entry["name"] not in SETTINGS]
-    container["env"] = own + [{"name": name, "value": value} for name, value in SETTINGS.items()]
+    _set(container, SETTINGS)
+    _set(_container(pod, INSTALLER), INSTALLER_SETTINGS)
     _replace(container["resources"]["requests"], "cpu", NODE_CPU_REQUEST, of=NODE)
     # The manifest's own start a large program each time, and know BIRD.
     for probe, path in (("livenessProbe", "/liveness"), ("readinessProbe", "/readiness")):
         _replace(container, probe, _ask(path, period_s=PERIODS_S[probe]), of=NODE)
+
+
+def _set(container: dict[str, Any], settings: Mapping[str, str]) -> None:
+    """Give *container* an environment with *settings*, whatever it had by those names."""
+    own = [entry for entry in container.get("env", ()) if entry["name"] not in settings]
+    container["env"] = own + [{"name": name, "value": value} for name, value in settings.items()]
 
 
 def _ask(path: str, *, period_s: int) -> dict[str, Any]:

@@ -66,6 +66,12 @@ def test_controllers_have_nothing_to_tidy_up_and_do_not_run() -> None:
     assert the("Deployment", calico.patched(manifest()))["spec"]["replicas"] == 0
 
 
+def test_what_a_prepared_node_has_is_not_compared_again() -> None:
+    (installer,) = pod("DaemonSet", calico.patched(manifest()))["initContainers"]
+
+    assert {"name": "UPDATE_CNI_BINARIES", "value": "false"} in installer["env"]
+
+
 def test_only_the_step_that_installs_is_left_to_wait_for() -> None:
     steps = pod("DaemonSet", calico.patched(manifest()))["initContainers"]
 
