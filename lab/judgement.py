@@ -21,7 +21,9 @@ class Observed:
 
     has_started: bool
     said: str = ""
-    """All that was said when it did not start: events, errors, ends of logs."""
+    """What to tell of it when it did not start: the error, and the log's end."""
+    log: str = ""
+    """The whole log: of a busy node, whose last lines may be about something else."""
     facts: tuple[Fact, ...] = ()
     connects: bool | None = None
     """Whether it was reached over its network; None if nobody has tried."""
@@ -67,9 +69,10 @@ def _judge_failure(expected: Expected, observed: Observed) -> Judgement:
     said = observed.said.strip() or "nothing was said"
     if expected.expect is Expect.WORKS:
         return Judgement(Outcome.BLOCKED, _both(expected, f"it did not start: {said}"))
+    everything = f"{said}\n{observed.log}"
     for text in expected.texts:
-        if match := re.search(text, said):
-            line = _line_around(said, match)
+        if match := re.search(text, everything):
+            line = _line_around(everything, match)
             return Judgement(
                 Outcome.UNSUPPORTED, f"it does not start: {line} (known: {expected.source})"
             )

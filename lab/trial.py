@@ -38,10 +38,10 @@ def connects(sandbox: Sandbox) -> bool:
 
 
 def of_failure(expected: Expected, error: LabError, *, log: str) -> Judgement:
-    """Judge a sandbox that did not start, by the *error* and the end of what Kata logged."""
+    """Judge a sandbox that did not start, by the *error* and what Kata and others logged."""
     lines = log.splitlines()[-SAID_LINES:]
     said = "\n".join((told(error), *lines))
-    return judge(expected, Observed(has_started=False, said=said))
+    return judge(expected, Observed(has_started=False, said=said, log=log))
 
 
 def of_start(expected: Expected, facts: tuple[Fact, ...], *, connects: bool) -> Judgement:

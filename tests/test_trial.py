@@ -131,7 +131,7 @@ def test_a_refusal_as_expected_is_unsupported_with_the_words_that_were_said() ->
 
 def test_the_words_may_be_in_the_log_only() -> None:
     known = expected("tcfilter+virtiofs-dax+kata-go", "3.28.0")
-    log = "old line\n" * 50 + "Property 'vhost-user-fs-pci.cache-size' not found\n"
+    log = "Property 'vhost-user-fs-pci.cache-size' not found\n" + "of another plugin\n" * 50
 
     assert trial.of_failure(known, refused("x"), log=log).outcome is Outcome.UNSUPPORTED
 
