@@ -18,12 +18,13 @@ LAYERS = """
     cli campaign doctor pytest_plugin
     report
     measure session
-    acceptance bench compare launch screen trial
-    cluster prepare provision runtime store run
+    acceptance bench compare environment launch screen trial
+    cluster prepare node_scripts provision takedown runtime store run
+    machine labs disks wires
     host image node virt network storage tools ledger noise questions stopwatch system
     topology matrix outcome expectations judgement posix sample stats plan loader records options \
     profile
-    command wait files interrupt
+    command wait files interrupt together
     errors units
 """
 LEVEL = {room: level for level, rooms in enumerate(LAYERS.splitlines()) for room in rooms.split()}
@@ -34,7 +35,7 @@ KEEPERS = {
     "testinfra": {"questions"},
     "pytest": {"pytest_plugin", "session", "campaign"},
 }
-NEEDS_LIBVIRT = {"virt", "provision", "prepare", "launch", "campaign"}
+NEEDS_LIBVIRT = {"virt", "provision", "takedown", "prepare", "launch", "campaign"}
 MODULES = {path: path.relative_to(LAB).with_suffix("").parts for path in sorted(LAB.rglob("*.py"))}
 ROOMS = {parts[0] for parts in MODULES.values()} - {"__init__"}
 
