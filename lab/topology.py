@@ -144,13 +144,18 @@ class Topology(
 
     @property
     def node(self) -> NodeSpec:
-        """The machine that sandboxes run on."""
+        """The machine that is measured: sandboxes run on it. Of several workers, the first."""
         return next(node for node in self.nodes if node.role is not Role.CONTROL_PLANE)
 
     @property
     def control_plane(self) -> NodeSpec:
         """The machine that Kubernetes' own programs run on, where there are such."""
         return next(node for node in self.nodes if node.role is not Role.WORKER)
+
+    @property
+    def workers(self) -> tuple[NodeSpec, ...]:
+        """The machines that join the control plane; none where it is alone."""
+        return tuple(node for node in self.nodes if node.role is Role.WORKER)
 
     @property
     def controls(self) -> tuple[Runtime, ...]:
@@ -168,16 +173,17 @@ class Topology(
             return
         if not self.is_cluster:
             raise ValueError(f"topology {self.name} has {len(roles)} nodes: declare one")
-        if sorted(roles) != [Role.CONTROL_PLANE, Role.WORKER]:
+        workers = len(self.workers)
+        if roles.count(Role.CONTROL_PLANE) != 1 or workers < 1 or workers + 1 < len(roles):
             raise ValueError(
                 f"topology {self.name} is neither a single node"
-                " nor one of the role control-plane and one of the role worker"
+                " nor one of the role control-plane and others of the role worker"
             )
 
     def _check_addresses(self) -> None:
         names = [node.name for node in self.nodes]
-        if len(set(names)) < len(names):
-            raise ValueError(f"topology {self.name} has two nodes called {names[0]}")
+        if twice := [name for name in names if names.count(name) > 1]:
+            raise ValueError(f"topology {self.name} has two nodes called {twice[0]}")
         if self.data_network is None:
             if len(names) > 1 or any(node.address for node in self.nodes):
                 raise ValueError(f"topology {self.name} has addresses to give, and no data_network")

@@ -108,6 +108,15 @@ def test_of_two_nodes_the_worker_has_the_sandboxes() -> None:
     assert (both.control_plane, both.node) == (CONTROL, WORKER)
 
 
+def test_any_number_of_workers_may_join_and_the_first_is_measured() -> None:
+    other = changed(WORKER, name="worker-2", address="198.18.1.3")
+    three = cluster(CONTROL, WORKER, other, network=NETWORK)
+
+    assert (three.control_plane, three.node) == (CONTROL, WORKER)
+    assert three.workers == (WORKER, other)
+    assert cluster(NODE).workers == ()
+
+
 def test_without_a_cluster_the_labs_own_runtimes_are_there_as_well() -> None:
     bench = Topology(name="t", nodes=(NODE,))
 
@@ -122,6 +131,9 @@ def test_without_a_cluster_the_labs_own_runtimes_are_there_as_well() -> None:
         ((CONTROL,), NETWORK, "neither a single node nor one of the role control-plane"),
         ((CONTROL, CONTROL), NETWORK, "neither a single node"),
         ((WORKER, WORKER), NETWORK, "neither a single node"),
+        ((CONTROL, WORKER, NODE), NETWORK, "neither a single node"),
+        ((CONTROL, CONTROL, WORKER), NETWORK, "neither a single node"),
+        ((CONTROL, WORKER, WORKER), NETWORK, "two nodes called worker-1"),
         ((CONTROL, WORKER), None, "has addresses to give, and no data_network"),
         ((changed(NODE, address="198.18.1.1"),), None, "has addresses to give"),
         ((CONTROL, changed(WORKER, name="control-1")), NETWORK, "two nodes called control-1"),

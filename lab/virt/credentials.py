@@ -7,15 +7,17 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from lab.command import run
+from lab.virt.xml import MANAGEMENT_MAC
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
 KEYGEN_TIMEOUT_S = 20.0
 
-MANAGEMENT_NETWORK = """\
+MANAGEMENT_NETWORK = f"""\
 [Match]
-Name=eth0
+MACAddress={MANAGEMENT_MAC}
 
 [Network]
 Address=10.0.2.15/24
@@ -39,29 +41,36 @@ class KeyPair:
 
 @dataclass(frozen=True, slots=True)
 class Keys:
-    """The keys of one lab: made for it, gone with it."""
+    """The keys of one node: made for it when its lab is, gone with it."""
 
     client: KeyPair
     host: KeyPair
 
 
 def make_keys(folder: Path) -> Keys:
-    """Make a lab's keys in *folder*, which only its owner may read."""
+    """Make a node's keys in *folder*, which only its owner may read."""
     folder.mkdir(mode=0o700, parents=True)
     return Keys(client=_make_key(folder / "client"), host=_make_key(folder / "host"))
 
 
-def credentials(*, host_name: str, keys: Keys) -> tuple[str, ...]:
+def credentials(
+    *, host_name: str, keys: Keys, networks: Mapping[str, str] | None = None
+) -> tuple[str, ...]:
     """
     The OEM strings of a node.
 
     Format: systemd.system-credentials(7), "io.systemd.credential.binary:NAME=BASE64".
+
+    Args:
+        networks: Files for systemd-networkd besides that of the management interface, by the
+            name of the credential that carries each (systemd-network-generator(8)).
     """
     values = {
         "system.hostname": host_name,
         "ssh.authorized_keys.root": keys.client.public.read_text(),
         "lab.ssh_host_ed25519_key": keys.host.private.read_text(),
         "network.network.50-mgmt": MANAGEMENT_NETWORK,
+        **(networks or {}),
     }
     return tuple(
         f"io.systemd.credential.binary:{name}={base64.b64encode(value.encode()).decode()}"

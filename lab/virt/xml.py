@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 QEMU_NAMESPACE = "http://libvirt.org/schemas/domain/qemu/1.0"
 LAB_NAMESPACE = "https://kata-lab.invalid/domain/1"
 MANAGEMENT_MAC = "52:54:00:6b:61:74"
+"""By which a node knows the interface, whatever other ones it has."""
+LOOPBACK = "127.0.0.1"
 MANAGEMENT_SLOT = "0x10"
 """A PCI slot of the root complex above those that libvirt hands out by itself."""
 TRANSLATION_CACHE_MIB = 1024
@@ -37,16 +39,16 @@ class Accelerator(StrEnum):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DataLink:
     """
-    A node's end of the wire to the only other one: a connection on 127.0.0.1.
+    A node's end of a wire to another node: each frame is a datagram from one port to the other.
 
-    It needs no right that a user lacks, as a network of libvirt's own would, and nothing that
-    is not a node of the bench can be on it.
+    Both are of 127.0.0.1. It needs no right that a user lacks, as a network of libvirt's own
+    would; neither end waits for the other.
     """
 
     mac: str
     port: int
-    is_listening: bool
-    """One end waits for the other: the node that starts first."""
+    """Its own."""
+    peer_port: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,8 +74,8 @@ class DomainSpec:
     """The QEMU that runs the domain; None is the machine's own."""
     artefact_disk: Path | None = None
     """A raw disk that the node only reads, and other nodes may read as well."""
-    data_link: DataLink | None = None
-    """The wire to the other node of the bench, if there is one."""
+    data_links: tuple[DataLink, ...] = ()
+    """The wires to other nodes of the bench."""
     confined_by: str | None = None
     """The security model whose profiles know only the machine's own QEMU, if there is one."""
 
@@ -138,8 +140,8 @@ def _add_devices(devices: ET.Element, spec: DomainSpec) -> None:
     _disk(devices, spec.data_disk, target="vdb", cache="none")
     if spec.artefact_disk:
         _read_only_disk(devices, spec.artefact_disk, target="vdc")
-    if spec.data_link:
-        _data_link(devices, spec.data_link)
+    for link in spec.data_links:
+        _data_link(devices, link)
     _child(devices, "controller", type="usb", model="none")
     serial = _child(devices, "serial", type="file")
     _child(serial, "source", path=str(spec.console), append="on")
@@ -165,15 +167,16 @@ def _read_only_disk(devices: ET.Element, path: Path, *, target: str) -> None:
 
 
 def _data_link(devices: ET.Element, link: DataLink) -> None:
-    interface = _child(devices, "interface", type="server" if link.is_listening else "client")
+    interface = _child(devices, "interface", type="udp")
     _child(interface, "mac", address=link.mac)
-    _child(interface, "source", address="127.0.0.1", port=str(link.port))
+    source = _child(interface, "source", address=LOOPBACK, port=str(link.peer_port))
+    _child(source, "local", address=LOOPBACK, port=str(link.port))
     _child(interface, "model", type="virtio")
 
 
 def _add_management(domain: ET.Element, spec: DomainSpec) -> None:
     # libvirt's own user-mode interface has neither restrict= nor hostfwd=.
-    forward = f"hostfwd=tcp:127.0.0.1:{spec.ssh_port}-:22"
+    forward = f"hostfwd=tcp:{LOOPBACK}:{spec.ssh_port}-:22"
     device = f"virtio-net-pci,netdev=mgmt,mac={MANAGEMENT_MAC},bus=pcie.0,addr={MANAGEMENT_SLOT}"
     extra = _child(domain, f"{{{QEMU_NAMESPACE}}}commandline")
     for argument in ("-netdev", f"user,id=mgmt,restrict=on,{forward}", "-device", device):

@@ -9,11 +9,12 @@ from pathlib import Path
 
 import pytest
 
+from lab import wires
+from lab.loader import load_topology
 from lab.virt.xml import (
     LAB_NAMESPACE,
     QEMU_NAMESPACE,
     Accelerator,
-    DataLink,
     DomainSpec,
     domain_xml,
 )
@@ -37,6 +38,13 @@ SPEC = DomainSpec(
     ),
 )
 
+PAIR = load_topology("k8s-calico-kata")
+WIRED = {
+    name: replace(SPEC, name=f"lab-k8s-calico-kata-c0ffee-{name}", data_links=links)
+    for name, links in wires.laid(PAIR, (40101, 40102)).items()
+}
+"""The nodes of a topology with two, by name."""
+
 
 def parsed(spec: DomainSpec) -> ET.Element:
     return ET.fromstring(domain_xml(spec))  # noqa: S314 - our own text
@@ -58,18 +66,25 @@ def test_a_node_is_described_as_before(accelerator: Accelerator) -> None:
     assert f"{text}\n" == (GOLDEN / f"{accelerator}.xml").read_text()
 
 
-@pytest.mark.parametrize("is_listening", [True, False])
-def test_the_wire_between_two_nodes_is_on_the_loopback_only(*, is_listening: bool) -> None:
-    link = DataLink(mac="52:54:00:6b:61:01", port=40100, is_listening=is_listening)
-    spec = replace(SPEC, data_link=link)
+@pytest.mark.parametrize("name", WIRED)
+def test_a_node_with_wires_is_described_as_before(name: str) -> None:
+    assert f"{domain_xml(WIRED[name])}\n" == (GOLDEN / f"{name}.xml").read_text()
 
-    (interface,) = parsed(spec).iterfind("devices/interface")
-    assert interface.attrib == {"type": "server" if is_listening else "client"}
-    assert attributes(spec, "devices/interface/source") == [
-        {"address": "127.0.0.1", "port": "40100"}
+
+def test_the_wire_between_two_nodes_is_on_the_loopback_only() -> None:
+    (interface,) = parsed(WIRED["worker-1"]).iterfind("devices/interface")
+
+    assert interface.attrib == {"type": "udp"}
+    assert attributes(WIRED["worker-1"], "devices/interface/source") == [
+        {"address": "127.0.0.1", "port": "40101"}
     ]
-    assert attributes(spec, "devices/interface/mac") == [{"address": "52:54:00:6b:61:01"}]
-    assert attributes(spec, "devices/interface/model") == [{"type": "virtio"}]
+    assert attributes(WIRED["worker-1"], "devices/interface/source/local") == [
+        {"address": "127.0.0.1", "port": "40102"}
+    ]
+    assert attributes(WIRED["worker-1"], "devices/interface/mac") == [
+        {"address": "52:54:00:6b:01:02"}
+    ]
+    assert attributes(WIRED["worker-1"], "devices/interface/model") == [{"type": "virtio"}]
 
 
 def test_a_single_node_has_no_wire() -> None:
