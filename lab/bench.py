@@ -197,9 +197,10 @@ class Bench:
         return self._peer
 
     def is_alive(self) -> bool:
-        """Whether the node still answers; one that hangs takes every sandbox with it."""
+        """Whether the nodes still answer; one that hangs takes every sandbox with it."""
         try:
-            self.setting.node.run(["true"], timeout_s=ALIVE_TIMEOUT_S)
+            for node in self.setting.nodes:
+                node.run(["true"], timeout_s=ALIVE_TIMEOUT_S)
         except LabError:
             return False
         return True

@@ -10,22 +10,24 @@ import pytest
 from lab import launch, prepare, report
 from lab.errors import LabError
 from lab.interrupt import held_off
-from lab.provision import Start, bring_up, take_down
+from lab.provision import bring_up
 from lab.pytest_plugin import COMPLETE, SCENARIOS, Handover
 from lab.run import Run, exit_status, find_run
 from lab.screen import live, plain
 from lab.session import Session
 from lab.stopwatch import Stopwatch
+from lab.takedown import take_down
 from lab.units import format_duration
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from rich.console import Console
 
+    from lab.labs import LabRecord
     from lab.launch import Decided
     from lab.options import Wishes
-    from lab.provision import LabRecord
     from lab.screen import Screen
 
 
@@ -59,23 +61,14 @@ def run_matrix(wishes: Wishes, console: Console) -> int:
 def bring_up_alone(wishes: Wishes, *, say: Callable[[str], None]) -> LabRecord:
     """Bring the topology up, ready for sandboxes, and leave it up."""
     decided = launch.decide(wishes, say=say, stopwatch=Stopwatch())
-    topology = decided.topology
-    console = wishes.output / "consoles" / f"{topology.node.name}.log"
-    disks = prepare.prepared(
-        topology, decided.images, decided.chosen, console=console, say=say, kit=decided.kit
-    )
-    start = Start(
-        topology=topology.name,
-        spec=topology.node,
-        image=decided.images.node,
-        disks=disks,
-        accelerator=decided.chosen.accelerator,
-        emulator=decided.chosen.emulator,
-        console=console,
-    )
-    lab = bring_up(start)
+
+    def console(name: str) -> Path:
+        return wishes.output / "consoles" / f"{name}.log"
+
+    disks = launch.prepared_disks(decided, console=console, say=say)
+    lab = bring_up(launch.start_of(decided, disks, console=console))
     try:
-        prepare.activate(lab.node, topology, decided.chosen.accelerator, decided.kit)
+        prepare.activate(lab, decided.topology, decided.kit)
     except BaseException:
         take_down(lab.folder)
         raise

@@ -63,12 +63,12 @@ def _up(arguments: argparse.Namespace) -> int:
 
     wishes = Wishes.read(lambda name: getattr(arguments, name))
     record = bring_up_alone(wishes, say=print)
-    print(f"{record.id} is up: `lab shell {record.node}`, `lab down` ends it")
+    print(f"{record.id} is up: {record.ways_in}")
     return OK
 
 
 def _down(arguments: argparse.Namespace) -> int:
-    from lab.provision import take_down  # noqa: PLC0415
+    from lab.takedown import take_down  # noqa: PLC0415
 
     folders = _labs(arguments.lab)
     for folder in folders:
@@ -80,32 +80,30 @@ def _down(arguments: argparse.Namespace) -> int:
 
 
 def _status(_arguments: argparse.Namespace) -> int:
-    from lab.provision import is_up, records  # noqa: PLC0415
+    from lab.labs import records  # noqa: PLC0415
+    from lab.provision import running  # noqa: PLC0415
 
     found = list(records())
     for folder, record in found:
         if record is None:
             print(f"{folder.name}  never came up: `lab down {folder.name}` removes what it left")
             continue
-        state = "up" if is_up(record) else "dead"
         owner = "in use" if _is_alive(record.owner_pid) else "kept"
-        print(f"{record.id}  {state}, {owner}, under {record.accelerator}, since {record.created}")
+        print(f"{record.id}  {owner}, under {record.accelerator}, since {record.created}")
+        alive = running(record)
+        for node in record.nodes:
+            state = "up" if node.name in alive else "dead"
+            print(f"  {node.name}  {state}, its console is {node.console}")
     if not found:
         print("no lab is up")
     return OK
 
 
 def _shell(arguments: argparse.Namespace) -> int:
-    from lab.provision import records, reopen  # noqa: PLC0415
+    from lab.labs import find_node  # noqa: PLC0415
 
-    for _, record in reversed(list(records())):
-        if record is not None and record.node == arguments.node:
-            ssh = reopen(record).access.ssh()
-            os.execvp(ssh[0], ssh)  # noqa: S606 - the user's own terminal goes to the node
-    raise UsageError(
-        f"no lab with a node {arguments.node!r} is up",
-        remedy="bring one up with `lab up`; `lab status` lists what is up",
-    )
+    ssh = find_node(arguments.node).reopen().access.ssh()
+    os.execvp(ssh[0], ssh)  # noqa: S606 - the user's own terminal goes to the node
 
 
 def _image_build(_arguments: argparse.Namespace) -> int:
@@ -218,7 +216,7 @@ def _doctor(_arguments: argparse.Namespace) -> int:
 
 
 def _labs(name: str | None) -> list[Path]:
-    from lab.provision import labs_dir, records  # noqa: PLC0415
+    from lab.labs import labs_dir, records  # noqa: PLC0415
 
     if name is not None:
         folder = labs_dir() / name

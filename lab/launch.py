@@ -12,41 +12,43 @@ from typing import TYPE_CHECKING
 
 from lab import host, prepare
 from lab.bench import Bench
-from lab.cluster import artefact_disk
 from lab.cluster import kit as kits
-from lab.errors import StoreError, UsageError
+from lab.environment import environment
+from lab.errors import StoreError
 from lab.image import emulator
 from lab.image.build import build
 from lab.image.lock import load
 from lab.loader import load_topology
+from lab.machine import Start
 from lab.plan import make
 from lab.profile import PROFILES
-from lab.provision import Lab, Start, bring_up, take_down
-from lab.records import Environment, RunHeader, RunStatus
+from lab.provision import bring_up
+from lab.records import RunHeader, RunStatus
 from lab.run import Run, exit_status
 from lab.stopwatch import Activity, Stopwatch
 from lab.store import Store
+from lab.takedown import take_down
 from lab.units import format_duration
 from lab.virt import domain
 from lab.virt.connection import connected, default_uri
-from lab.virt.xml import UNMITIGATED, Accelerator
+from lab.virt.xml import Accelerator
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
     from lab.cluster.kit import Kit
+    from lab.disks import Disks
     from lab.host import Chosen
     from lab.image.build import Images
     from lab.image.lock import Lock
-    from lab.node import Node
     from lab.options import Wishes
     from lab.plan import Plan
     from lab.profile import Profile
+    from lab.provision import Lab
     from lab.topology import Topology
 
 SEED_LIMIT = 1 << 31
-VERSIONS_TIMEOUT_S = 60.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,7 +76,6 @@ def decide(wishes: Wishes, *, say: Callable[[str], None], stopwatch: Stopwatch) 
         ImageError: if an image cannot be built.
     """
     topology = load_topology(wishes.topology)
-    _refuse_what_is_not_built(topology)
     choose = kits.choose_for_cluster if topology.is_cluster else kits.choose
     cells, kit = choose(wishes.cells, directory=wishes.artefacts, lock_file=wishes.lock, say=say)
     host.check_room(topology)
@@ -104,15 +105,6 @@ def decide(wishes: Wishes, *, say: Callable[[str], None], stopwatch: Stopwatch) 
         chosen=chosen,
         kit=kit,
     )
-
-
-def _refuse_what_is_not_built(topology: Topology) -> None:
-    if len(topology.nodes) > 1:
-        raise UsageError(
-            f"--topology: {topology.name} has {len(topology.nodes)} nodes,"
-            " and only one can be brought up yet",
-            remedy="use --topology k8s-single",
-        )
 
 
 def choose_emulator(lock: Lock, *, say: Callable[[str], None]) -> Path | None:
@@ -150,37 +142,23 @@ def running(
 
     With ``--keep always``, or ``failed`` and something bad on record, the lab stays up.
     """
-    topology, images = decided.topology, decided.images
-    console = store.console_path(topology.node.name)
     with stopwatch.spending(Activity.BUILDING):
-        disks = prepare.prepared(
-            topology,
-            images,
-            decided.chosen,
-            console=store.console_path(f"{topology.node.name}-preparing"),
-            say=say,
-            kit=decided.kit,
+        disks = prepared_disks(
+            decided, console=lambda name: store.console_path(f"{name}-preparing"), say=say
         )
-    say(f"starting {topology.node.name}; its console is {console}")
-    start = Start(
-        topology=topology.name,
-        spec=topology.node,
-        image=images.node,
-        disks=disks,
-        accelerator=decided.chosen.accelerator,
-        emulator=decided.chosen.emulator,
-        console=console,
-    )
+    names = ", ".join(disks)
+    say(f"starting {names}; consoles are in {store.console_path('node').parent}")
     with stopwatch.spending(Activity.BOOTING):
         began = time.monotonic()
-        lab = bring_up(start)
+        lab = bring_up(start_of(decided, disks, console=store.console_path))
         stopwatch.node_ready_s = time.monotonic() - began
     try:
-        say(f"{topology.node.name} answers ssh after {format_duration(stopwatch.node_ready_s)}")
+        say(f"{names} answers ssh after {format_duration(stopwatch.node_ready_s)}")
         with stopwatch.spending(Activity.BOOTING):
-            prepare.activate(lab.node, topology, decided.chosen.accelerator, decided.kit)
-        store.set_environment(_environment(decided, lab.node))
-        bench = Bench(prepare.setting(topology, images, lab, decided.kit), store, stopwatch)
+            prepare.activate(lab, decided.topology, decided.kit)
+        setting = prepare.setting(decided.topology, decided.images, lab, decided.kit)
+        store.set_environment(environment(decided, setting.node))
+        bench = Bench(setting, store, stopwatch)
         try:
             yield bench
         finally:
@@ -188,6 +166,34 @@ def running(
                 bench.end()
     finally:
         _end(lab, decided, store, say=say)
+
+
+def prepared_disks(
+    decided: Decided, *, console: Callable[[str], Path], say: Callable[[str], None]
+) -> Mapping[str, Disks]:
+    """The disks of what was *decided*, by node; *console* is for those that prepare them."""
+    return prepare.prepared(
+        decided.topology,
+        decided.images,
+        decided.chosen,
+        console=console,
+        say=say,
+        kit=decided.kit,
+    )
+
+
+def start_of(
+    decided: Decided, disks: Mapping[str, Disks], *, console: Callable[[str], Path]
+) -> Start:
+    """How the nodes of what was *decided* are started from prepared *disks*."""
+    return Start(
+        topology=decided.topology,
+        image=decided.images.node,
+        disks=disks,
+        accelerator=decided.chosen.accelerator,
+        emulator=decided.chosen.emulator,
+        console=console,
+    )
 
 
 def finish(store: Store, stopwatch: Stopwatch, *, is_complete: bool) -> Run:
@@ -199,7 +205,7 @@ def finish(store: Store, stopwatch: Stopwatch, *, is_complete: bool) -> Run:
 
 def _end(lab: Lab, decided: Decided, store: Store, *, say: Callable[[str], None]) -> None:
     if _keeps(decided, store):
-        say(f"{lab.record.id} stays up: `lab shell {lab.record.node}`, `lab down` ends it")
+        say(f"{lab.record.id} stays up: {lab.record.ways_in}")
         return
     take_down(lab.folder)
 
@@ -215,47 +221,3 @@ def _keeps(decided: Decided, store: Store) -> bool:
                 return False
         case _:
             return False
-
-
-def _environment(decided: Decided, node: Node) -> Environment:
-    topology, images = decided.topology, decided.images
-    is_emulated = decided.chosen.accelerator is Accelerator.TCG
-    kit = decided.kit
-    questions = {
-        "node kernel": "uname -r",
-        "node cpu": "sed -n 's/^model name.*: //p' /proc/cpuinfo | head -n1",
-        "qemu": f"{topology.qemu.binary} --version | head -n1",
-        "virtiofsd": f"{topology.virtiofsd.binary} --version",
-        "containerd": "containerd --version",
-        "runc": "runc --version | head -n1",
-        "iperf3": "iperf3 --version | head -n1",
-        "fio": "fio --version",
-        "sockperf": "sockperf --version | head -n1",
-    }
-    answers = node.gather(questions, timeout_s=VERSIONS_TIMEOUT_S)
-    return Environment(
-        accelerator=decided.chosen.accelerator,
-        is_emulated=is_emulated,
-        accelerator_reason=decided.chosen.reason,
-        host=host.facts(),
-        images={
-            "node": images.node.digest,
-            "guest": images.guest.digest,
-            "workload": images.workload.digest,
-            **({"artefacts": artefact_disk.digest(kit.carried)} if kit else {}),
-        },
-        versions={
-            "node's QEMU": host.qemu_version(decided.chosen.emulator or host.QEMU),
-            **{name: answer.strip() for name, answer in answers.items()},
-            **(kit.versions if kit else {}),
-        },
-        knobs={
-            "node cpus": str(topology.node.cpus),
-            "node memory": f"{topology.node.memory_mib} MiB",
-            "sandbox cpus": str(topology.sandbox.cpus),
-            "sandbox memory": f"{topology.sandbox.memory_mib} MiB",
-            "kernel mitigations": f"{UNMITIGATED} in node and guest" if is_emulated else "default",
-            "guest memory": "2 MiB pages" if is_emulated else "as the node gives it",
-        },
-        local_artefacts=kit.built_locally if kit else "",
-    )

@@ -1,127 +1,43 @@
 """
-Making a node ready for sandboxes: once for its disks, and at each start for its kernel.
+Making the nodes of a topology ready for sandboxes: their disks once, their kernels at each start.
 
-What is kept is a pair of disks, with the images imported and the thin pool laid out: a run
-starts its node from overlays of them.
+What is kept is the disks of all of them, with the images imported and the thin pools laid out,
+and with a cluster that was brought up once and ended in order: a run starts its nodes from
+overlays of them.
 """
 
 from __future__ import annotations
 
 import hashlib
-import logging
 import shutil
-from pathlib import Path
+from functools import partial
 from typing import TYPE_CHECKING
 
-from lab.cluster import artefact_disk, cluster_up, cri_node, kube_node
-from lab.command import run
+from lab import node_scripts
+from lab.cluster import artefact_disk, cluster_up, kube_node
+from lab.cluster.cluster_up import ClusterNodes
+from lab.disks import Disks, make_empty, make_overlay
 from lab.files import locked, state_dir
 from lab.image.lock import load
 from lab.image.node import SHARE
-from lab.network.pod import SANDBOXES
-from lab.node import NODE_ADDRESS
-from lab.provision import Disks, Start, bring_up, make_overlay, power_off, take_down
-from lab.runtime.pods import PLUGIN, PLUGINS
-from lab.runtime.setting import CTR, Setting
-from lab.storage.backend import Snapshotter
-from lab.storage.thin import POOL, VOLUME_MIB
+from lab.machine import Start
+from lab.provision import bring_up, power_off
+from lab.runtime.setting import Setting
+from lab.takedown import take_down
+from lab.together import together
 from lab.virt.xml import UNMITIGATED, Accelerator
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
 
     from lab.cluster.kit import Kit
     from lab.host import Chosen
     from lab.image.build import Images
-    from lab.node import Node
     from lab.provision import Lab
     from lab.topology import Topology
 
-log = logging.getLogger(__name__)
-
-IMAGES = "lab-images"
-META = "lab-meta"
-DATA = "lab-data"
-POOL_BLOCK_SECTORS = 128
-POOL_LOW_WATER_BLOCKS = 1024
-IMAGES_SHARE = 0.5
-"""Of the data disk: the rest is the thin pool's. Both kinds of storage lie on one disk."""
-META_MIB = 64
-MIB_SECTORS = 2048
-GIB_SECTORS = 1024 * MIB_SECTORS
-DISK_TIMEOUT_S = 60.0
 SCRIPT_TIMEOUT_S = 600.0
-
-CONTAINERD_CONFIG = f"""\
-version = 2
-disabled_plugins = ["io.containerd.grpc.v1.cri"]
-[plugins."io.containerd.snapshotter.v1.devmapper"]
-  pool_name = "{POOL}"
-  root_path = "/var/lib/containerd/devmapper"
-  base_image_size = "{VOLUME_MIB}MB"
-"""
-
-ACTIVATE = f"""\
-mount /dev/mapper/{IMAGES} /var/lib/containerd
-dmsetup create {POOL} --table "0 $(blockdev --getsz /dev/mapper/{DATA}) thin-pool \
-/dev/mapper/{META} /dev/mapper/{DATA} {POOL_BLOCK_SECTORS} {POOL_LOW_WATER_BLOCKS} \
-1 skip_block_zeroing"
-mkdir {SANDBOXES}
-mount -t tmpfs -o mode=0700 sandboxes {SANDBOXES}
-ip link add lab0 type dummy
-ip address add {NODE_ADDRESS}/32 dev lab0
-ip link set lab0 up
-ip route add default dev lab0
-echo 1 > /proc/sys/net/ipv4/ip_forward
-systemctl start containerd
-"""
-"""What a node needs at each start, once its data disk is divided. The default route leads
-nowhere: without one the node would not answer for the pods' gateway (arp(7), proxy_arp). The
-sandboxes have a tmpfs of their own because /run allows no device files: macvtap needs one."""
-
-LARGE_PAGES = "mount -o remount,huge=always /dev/shm\n"
-"""For guests of an emulated node: each page that a guest touches first costs it an exit, 40 000
-of them in one boot, and large pages are one exit for 512 small ones."""
-
-CNI_PLUGIN = Path(__file__).parent / "network" / "calico-veth.sh"
-
-LAYOUT = f"""\
-cat >{PLUGINS}/{PLUGIN} <<'PLUGIN'
-{CNI_PLUGIN.read_text()}PLUGIN
-chmod 755 {PLUGINS}/{PLUGIN}
-mkfs.ext4 -q -E lazy_itable_init=1,lazy_journal_init=1,nodiscard /dev/mapper/{IMAGES}
-mkdir -p /var/lib/containerd /etc/containerd
-cat >/etc/containerd/config.toml <<'CONFIG'
-{CONTAINERD_CONFIG}CONFIG
-"""
-"""What a new data disk needs, once."""
-
-
-FORGET = "rm -f /etc/ssh/ssh_host_ed25519_key /root/.ssh/authorized_keys\n"
-"""What a prepared disk must not keep: the keys of the lab that it was prepared in."""
-
-
-def divide_script(topology: Topology) -> str:
-    """
-    The shell script that divides the data disk: the images' file system, the pool's two parts.
-
-    By device-mapper, as the pool itself: each storage then lies below the same layers.
-    """
-    images = int(topology.node.pool_gib * GIB_SECTORS * IMAGES_SHARE)
-    meta = META_MIB * MIB_SECTORS
-    data = topology.node.pool_gib * GIB_SECTORS - images - meta
-    parts = ((IMAGES, 0, images), (META, images, meta), (DATA, images + meta, data))
-    return "".join(
-        f"dmsetup create {name} --table '0 {sectors} linear /dev/vdb {start}'\n"
-        for name, start, sectors in parts
-    )
-
-
-IMPORT = "".join(
-    f"{CTR} images import --local --snapshotter {snapshotter} /{SHARE}/workload.tar\n"
-    for snapshotter in Snapshotter
-)
-"""Imports the workload for each snapshotter."""
 
 
 def prepared(
@@ -129,69 +45,78 @@ def prepared(
     images: Images,
     chosen: Chosen,
     *,
-    console: Path,
+    console: Callable[[str], Path],
     say: Callable[[str], None],
     kit: Kit | None = None,
-) -> Disks:
+) -> Mapping[str, Disks]:
     """
-    The prepared disks of *topology*'s node: made now, if there are none of just this kind.
+    The prepared disks of *topology*'s nodes: made now, if there are none of just this kind.
 
     Args:
+        console: Where the console of a node that prepares its disks is written.
         kit: What Kata's cells need, where there are any: such a node is another kind.
 
+    Returns:
+        The disks by the name of their node.
+
     Raises:
-        LabError: if the node does not come up, or cannot be prepared.
+        LabError: if a node does not come up, or cannot be prepared.
     """
-    scripts = _scripts(topology, images, kit)
-    making = kube_node.MAKING if kit and kit.cluster else ""
-    key = hashlib.sha256((images.node.digest + scripts + making).encode()).hexdigest()[:12]
-    folder = state_dir() / "prepared" / key
+    scripts = {
+        spec.name: node_scripts.preparing(topology, spec, images.workload, kit)
+        for spec in topology.nodes
+    }
+    folder = state_dir() / "prepared" / _key(topology, images, scripts, kit)
     artefacts = artefact_disk.build(kit.artefacts, kit.carried, load(), say=say) if kit else None
-    disks = _disks(folder, artefacts)
+    disks = _disks(topology, folder, artefacts)
     with locked(state_dir() / "prepared.lock"):
         if folder.exists():
             return disks
-        say("preparing a node: its images are imported once")
+        say(f"preparing {', '.join(scripts)}: images are imported once")
         unfinished = folder.with_suffix(".new")
         shutil.rmtree(unfinished, ignore_errors=True)
         unfinished.mkdir(parents=True)
+        start = Start(
+            topology=topology,
+            image=images.node,
+            disks=_disks(topology, unfinished, artefacts),
+            accelerator=chosen.accelerator,
+            emulator=chosen.emulator,
+            console=console,
+            keeps_disks=True,
+        )
         try:
-            _prepare(
-                topology,
-                images,
-                chosen,
-                _disks(unfinished, artefacts),
-                console=console,
-                scripts=scripts,
-                kit=kit,
-            )
+            _prepare(start, scripts, kit)
             unfinished.rename(folder)
         finally:
             shutil.rmtree(unfinished, ignore_errors=True)
     return disks
 
 
-def activate(
-    node: Node, topology: Topology, accelerator: Accelerator, kit: Kit | None = None
-) -> None:
-    """Make a node that has started from prepared disks ready for sandboxes."""
-    is_emulated = accelerator is Accelerator.TCG
-    script = divide_script(topology) + ACTIVATE
-    if kit:
-        script = cri_node.MOUNT_ARTEFACTS + script
-        script += cri_node.activate_script(is_emulated=is_emulated and bool(kit.releases))
-    if is_emulated:
-        script += LARGE_PAGES
-    node.script(script, timeout_s=SCRIPT_TIMEOUT_S)
+def activate(lab: Lab, topology: Topology, kit: Kit | None = None) -> None:
+    """
+    Make the nodes of a *lab* that has started from prepared disks ready for sandboxes.
+
+    Raises:
+        LabError: if a node cannot be made ready, or the cluster does not come up.
+    """
+    is_emulated = lab.record.accelerator is Accelerator.TCG
+    scripts = {
+        spec.name: node_scripts.activating(spec, kit, is_emulated=is_emulated)
+        for spec in topology.nodes
+    }
+    _run(lab, scripts)
     if kit and kit.cluster:
-        cluster_up.start(node, has_calico=kit.cluster.has_calico)
+        nodes = ClusterNodes.of(topology, lab.nodes)
+        cluster_up.start(nodes, has_calico=kit.cluster.has_calico)
 
 
 def setting(topology: Topology, images: Images, lab: Lab, kit: Kit | None = None) -> Setting:
-    """What the sandboxes on the *lab*'s node are started from."""
+    """What the sandboxes of a *lab* are started from."""
     is_emulated = lab.record.accelerator is Accelerator.TCG
     return Setting(
-        node=lab.node,
+        node=lab.nodes[topology.node.name],
+        control_plane=lab.nodes[topology.control_plane.name],
         topology=topology,
         image=images.workload.reference,
         layer=images.workload.layer,
@@ -205,65 +130,38 @@ def setting(topology: Topology, images: Images, lab: Lab, kit: Kit | None = None
     )
 
 
-def _scripts(topology: Topology, images: Images, kit: Kit | None) -> str:
-    """All that is done to a node once, and again at each start."""
-    if kit and kit.cluster:
-        return (
-            cri_node.MOUNT_ARTEFACTS
-            + divide_script(topology)
-            + LAYOUT
-            + kube_node.layout_script(kit, topology)
-            + ACTIVATE
-            + cri_node.ACTIVATE
-            + kube_node.import_script(kit, images.workload)
-        )
-    plain = (divide_script(topology) + LAYOUT, ACTIVATE + IMPORT)
-    if kit is None:
-        return "".join(plain)
-    layout, activate_and_import = plain
-    return (
-        cri_node.MOUNT_ARTEFACTS
-        + layout
-        + cri_node.layout_script(kit, topology.sandbox)
-        + activate_and_import
-        + cri_node.import_script(kit)
-    )
+def _key(topology: Topology, images: Images, scripts: Mapping[str, str], kit: Kit | None) -> str:
+    """What tells this kind of prepared disks from others: all that they come from."""
+    made = kube_node.making(topology, kit.cluster) if kit and kit.cluster else ""
+    parts = (images.node.digest, *(f"# {name}\n{text}" for name, text in scripts.items()), made)
+    return hashlib.sha256("".join(parts).encode()).hexdigest()[:12]
 
 
-def _disks(folder: Path, artefacts: Path | None) -> Disks:
-    return Disks(root=folder / "root.qcow2", data=folder / "data.qcow2", artefacts=artefacts)
+def _disks(topology: Topology, folder: Path, artefacts: Path | None) -> dict[str, Disks]:
+    return {spec.name: Disks.of(spec.name, folder, artefacts=artefacts) for spec in topology.nodes}
 
 
-def _prepare(
-    topology: Topology,
-    images: Images,
-    chosen: Chosen,
-    disks: Disks,
-    *,
-    console: Path,
-    scripts: str,
-    kit: Kit | None,
-) -> None:
-    make_overlay(images.node.disk, disks.root, base_format="raw")
-    size = f"{topology.node.pool_gib}G"
-    run(["qemu-img", "create", "-q", "-f", "qcow2", disks.data, size], timeout_s=DISK_TIMEOUT_S)
-    lab = bring_up(
-        Start(
-            topology=topology.name,
-            spec=topology.node,
-            image=images.node,
-            disks=disks,
-            accelerator=chosen.accelerator,
-            emulator=chosen.emulator,
-            console=console,
-            keeps_disks=True,
-        )
-    )
+def _prepare(start: Start, scripts: Mapping[str, str], kit: Kit | None) -> None:
+    for spec in start.topology.nodes:
+        disks = start.disks[spec.name]
+        make_overlay(start.image.disk, disks.root, base_format="raw")
+        make_empty(disks.data, size_gib=spec.pool_gib)
+    lab = bring_up(start)
     try:
-        lab.node.script(scripts, timeout_s=SCRIPT_TIMEOUT_S)
+        _run(lab, scripts)
         if kit and kit.cluster:
-            cluster_up.make(lab.node, has_calico=kit.cluster.has_calico)
-        lab.node.script(FORGET, timeout_s=SCRIPT_TIMEOUT_S)
+            cluster_up.make(ClusterNodes.of(start.topology, lab.nodes), start.topology, kit.cluster)
+        _run(lab, dict.fromkeys(scripts, node_scripts.FORGET))
         power_off(lab)
     finally:
         take_down(lab.folder)
+
+
+def _run(lab: Lab, scripts: Mapping[str, str]) -> None:
+    """Run a script on each node, on all at once."""
+    together(
+        [
+            partial(lab.nodes[name].script, text, timeout_s=SCRIPT_TIMEOUT_S)
+            for name, text in scripts.items()
+        ]
+    )

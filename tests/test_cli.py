@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NoReturn
 import msgspec
 import pytest
 
-from lab import campaign, cli, command, doctor, provision
+from lab import campaign, cli, command, doctor, labs, provision
 from lab.cli import main
 from lab.doctor import Finding
 from lab.errors import HostError, ProvisionError
@@ -20,9 +20,9 @@ from lab.files import state_dir
 from lab.image import build as image_build
 from lab.image import lock as image_lock
 from lab.image.build import GuestImage, Images, NodeImage, WorkloadImage
+from lab.labs import LabRecord, NodeRecord, labs_dir
 from lab.ledger import Entry, Kind, Ledger
 from lab.outcome import Outcome
-from lab.provision import LabRecord, labs_dir
 from lab.virt.xml import Accelerator
 from tests.fake_run import CHECKS, FakeRun, Trouble
 
@@ -55,12 +55,18 @@ def nothing_starts(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(command, "_started", refuse)
 
 
-def lab(name: str, *, owner_pid: int, node: str = "node-1") -> LabRecord:
+def lab(name: str, *nodes: str, owner_pid: int) -> LabRecord:
     """Put a lab on record that has a folder to its name, and nothing else."""
     record = LabRecord(
         id=name, topology="embedded", accelerator=Accelerator.TCG, uri="test:///default",
-        node=node, owner_pid=owner_pid, created="2026-11-23T18:05:12+00:00",
-        console="/results/node-1.log", sockets=f"/run/{name}",
+        nodes=tuple(
+            NodeRecord(
+                name=node, domain=f"{name}-{node}", console=f"/results/{node}.log",
+                sockets=f"/run/{name}",
+            )
+            for node in nodes or ("node-1",)
+        ),
+        owner_pid=owner_pid, created="2026-11-23T18:05:12+00:00",
     )  # fmt: skip
     folder = labs_dir() / name
     folder.mkdir(parents=True)
@@ -126,7 +132,7 @@ def test_options_are_handed_on(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_lab_that_is_left_up_says_how_to_go_on(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    record = lab("lab-embedded-1", owner_pid=1)
+    record = lab("lab-embedded-1", "control-1", "worker-1", owner_pid=1)
 
     def bring_up_alone(wishes: Wishes, *, say: Callable[[str], None]) -> LabRecord:
         say(f"starting {wishes.topology}")
@@ -137,7 +143,7 @@ def test_a_lab_that_is_left_up_says_how_to_go_on(
     assert main(["up"]) == 0
     assert capsys.readouterr().out.splitlines() == [
         "starting embedded",
-        "lab-embedded-1 is up: `lab shell node-1`, `lab down` ends it",
+        "lab-embedded-1 is up: `lab shell control-1`, `lab shell worker-1`, `lab down` ends it",
     ]
 
 
@@ -158,18 +164,23 @@ def test_status_tells_labs_apart(
     for number, (name, pid) in enumerate(
         [("lab-a", os.getpid()), ("lab-b", DEAD_PID), ("lab-c", DEAD_PID)]
     ):
-        lab(name, owner_pid=pid)
+        lab(name, *(("control-1", "worker-1") if name == "lab-b" else ()), owner_pid=pid)
         os.utime(labs_dir() / name, (number, number))
     (labs_dir() / "lab-d").mkdir()
-    monkeypatch.setattr(provision, "is_up", lambda record: record.id != "lab-c")
+    up = {"lab-a": ("node-1",), "lab-b": ("worker-1",), "lab-c": ()}
+    monkeypatch.setattr(provision, "running", lambda record: up[record.id])
 
     assert main(["status"]) == 0
 
     since = "under tcg, since 2026-11-23T18:05:12+00:00"
     assert capsys.readouterr().out.splitlines() == [
-        f"lab-a  up, in use, {since}",
-        f"lab-b  up, kept, {since}",
-        f"lab-c  dead, kept, {since}",
+        f"lab-a  in use, {since}",
+        "  node-1  up, its console is /results/node-1.log",
+        f"lab-b  kept, {since}",
+        "  control-1  dead, its console is /results/control-1.log",
+        "  worker-1  up, its console is /results/worker-1.log",
+        f"lab-c  kept, {since}",
+        "  node-1  dead, its console is /results/node-1.log",
         "lab-d  never came up: `lab down lab-d` removes what it left",
     ]
 
@@ -235,7 +246,7 @@ def test_a_shell_is_on_the_newest_node_of_that_name(monkeypatch: pytest.MonkeyPa
     for number, name in enumerate(["lab-new", "lab-old"]):
         lab(name, owner_pid=DEAD_PID)
         os.utime(labs_dir() / name, (10 - number, 10 - number))
-    lab("lab-other", owner_pid=DEAD_PID, node="node-2")
+    lab("lab-other", "node-2", owner_pid=DEAD_PID)
     asked: list[list[str]] = []
 
     def execvp(_program: str, argv: list[str]) -> NoReturn:
@@ -365,7 +376,7 @@ def status_raises(monkeypatch: pytest.MonkeyPatch, error: BaseException) -> int:
     def records() -> NoReturn:
         raise error
 
-    monkeypatch.setattr(provision, "records", records)
+    monkeypatch.setattr(labs, "records", records)
     return main(["status"])
 
 
@@ -421,7 +432,7 @@ def test_being_told_to_end_is_an_interrupt(monkeypatch: pytest.MonkeyPatch) -> N
             undone.append(True)
             raise
 
-    monkeypatch.setattr(provision, "records", records)
+    monkeypatch.setattr(labs, "records", records)
 
     assert main(["status"]) == 130
     assert undone == [True]

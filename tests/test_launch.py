@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import pytest
 
 from lab import host, launch, prepare
+from lab.disks import Disks
 from lab.errors import ArtefactError, HostError, ProvisionError, UsageError
 from lab.host import Chosen
 from lab.image import emulator
@@ -19,7 +20,6 @@ from lab.launch import Decided, decide, finish, open_store, running
 from lab.matrix import DEFAULT_CELLS, KATA, Runtime, select
 from lab.options import Wishes
 from lab.outcome import Outcome
-from lab.provision import Disks
 from lab.records import RunStatus
 from lab.run import Run
 from lab.stopwatch import Activity, Stopwatch
@@ -32,8 +32,9 @@ from tests.fakes import Clock
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from lab.provision import Start
+    from lab.machine import Start
     from lab.store import Store
+    from lab.topology import Topology
 
 NOWHERE = Path("/nowhere")
 IMAGES = Images(
@@ -71,9 +72,8 @@ class World:
     def bring_up(self, start: Start) -> SimpleNamespace:
         self.do("up", 14)
         self.starts.append(start)
-        node = SimpleNamespace(gather=self.gather)
-        record = SimpleNamespace(id="lab-embedded-1", node="node-1")
-        return SimpleNamespace(node=node, record=record, folder=Path("/labs/lab-embedded-1"))
+        record = SimpleNamespace(id="lab-embedded-1", ways_in="`lab shell node-1`")
+        return SimpleNamespace(record=record, folder=Path("/labs/lab-embedded-1"))
 
     def gather(self, questions: Mapping[str, str], **_: float) -> dict[str, str]:
         self.do("versions")
@@ -82,9 +82,12 @@ class World:
     def take_down(self, folder: Path) -> None:
         self.do(f"down {folder.name}")
 
-    def prepared(self, *_: object, **__: object) -> Disks:
+    def prepared(self, topology: Topology, *_: object, **__: object) -> dict[str, Disks]:
         self.do("prepare", 60)
-        return Disks(root=Path("/prepared/root"), data=Path("/prepared/data"))
+        return {node.name: Disks.of(node.name, Path("/prepared")) for node in topology.nodes}
+
+    def setting(self, *_: object) -> SimpleNamespace:
+        return SimpleNamespace(node=SimpleNamespace(gather=self.gather))
 
     def bench(self, _setting: object, _store: object, _stopwatch: object) -> SimpleNamespace:
         return SimpleNamespace(end=lambda: self.do("end"))
@@ -102,7 +105,7 @@ def world(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> World:
     monkeypatch.setattr(host, "facts", lambda: {"cpus": "2"})
     monkeypatch.setattr(prepare, "prepared", world.prepared)
     monkeypatch.setattr(prepare, "activate", lambda *_: world.do("activate", 6))
-    monkeypatch.setattr(prepare, "setting", lambda *_: None)
+    monkeypatch.setattr(prepare, "setting", world.setting)
     monkeypatch.setattr(launch, "bring_up", world.bring_up)
     monkeypatch.setattr(launch, "take_down", world.take_down)
     monkeypatch.setattr(launch, "Bench", world.bench)
@@ -170,14 +173,6 @@ def test_what_does_not_exist_is_found_before_anything_is_done(
     with pytest.raises(UsageError, match=r"embeded|tcfiltr"):
         decided(wishes, **wrong)
 
-    assert world.done == []
-
-
-def test_two_nodes_are_refused_before_anything_is_done(world: World, wishes: Wishes) -> None:
-    with pytest.raises(UsageError, match="k8s-calico-kata has 2 nodes, and only one") as caught:
-        decide(replace(wishes, topology="k8s-calico-kata"), say=print, stopwatch=Stopwatch())
-
-    assert "k8s-single" in caught.value.remedy
     assert world.done == []
 
 
@@ -263,11 +258,30 @@ def test_the_node_is_started_as_decided(campaign: Campaign) -> None:
         pass
 
     (start,) = campaign.world.starts
-    assert (start.topology, start.accelerator) == ("embedded", Accelerator.TCG)
-    assert start.spec == campaign.decided.topology.node
-    assert start.disks == Disks(root=Path("/prepared/root"), data=Path("/prepared/data"))
-    assert start.console == campaign.store.console_path("node-1")
+    assert (start.topology, start.accelerator) == (campaign.decided.topology, Accelerator.TCG)
+    assert start.disks == {"node-1": Disks.of("node-1", Path("/prepared"))}
+    assert start.console("node-1") == campaign.store.console_path("node-1")
     assert not start.keeps_disks
+
+
+def test_a_topology_of_two_nodes_is_started_whole(
+    world: World, wishes: Wishes, tmp_path: Path
+) -> None:
+    lock = built.fill_cluster(tmp_path / "built")
+    it = decided(wishes, topology="k8s-calico-kata", artefacts=tmp_path / "built", lock=lock)
+    campaign = Campaign(world, it, open_store(it), Stopwatch(world.clock.monotonic))
+
+    with campaign.running():
+        pass
+
+    (start,) = world.starts
+    assert list(start.disks) == ["control-1", "worker-1"]
+    assert start.console("worker-1") == campaign.store.console_path("worker-1")
+    assert "control-1, worker-1 answers ssh after 14 s" in campaign.said
+    environment = Run.load(campaign.store.path).environment
+    assert environment is not None
+    assert environment.knobs["nodes"] == "2"
+    assert environment.knobs["control plane memory"] == "4096 MiB"
 
 
 def test_preparing_is_building_and_starting_is_booting(campaign: Campaign) -> None:
@@ -291,6 +305,7 @@ def test_what_was_measured_on_is_on_record(campaign: Campaign) -> None:
     assert environment.images == {"node": "d1", "guest": "d2", "workload": "d3"}
     assert environment.versions["node kernel"] == "answer to uname -r"
     assert environment.knobs["node memory"] == "4096 MiB"
+    assert "nodes" not in environment.knobs
 
 
 def test_a_run_of_kata_is_told_from_which_artefacts_it_is(

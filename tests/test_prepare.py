@@ -2,36 +2,40 @@
 
 from __future__ import annotations
 
-import re
 import subprocess
-import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import msgspec
 import pytest
 
-from lab import prepare
+from lab import node_scripts, prepare
 from lab.cluster import artefact_disk, cluster_up
 from lab.cluster.artefacts.loaded import load_artefacts
 from lab.cluster.kit import Kit
+from lab.disks import Disks
 from lab.errors import ProvisionError
 from lab.host import Chosen
 from lab.image.build import GuestImage, Images, NodeImage, WorkloadImage
+from lab.labs import LabRecord
+from lab.loader import load_topology
 from lab.matrix import KATA, cells_of
-from lab.provision import Lab, LabRecord
+from lab.provision import Lab
 from lab.topology import NodeSpec, Topology
 from lab.virt.xml import Accelerator
 from tests.cluster import built
 from tests.runtime.fake_node import FakeNode
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
-    from lab.provision import Disks
+    from lab.machine import Start
 
-GIB_SECTORS = 2 * 1024 * 1024
 NOWHERE = Path("/nowhere")
 DISK = Path("/artefact-disks/1f.img")
+PAIR = load_topology("k8s-calico-kata")
+GIB_16 = f"dmsetup create lab-images --table '0 {8 * 2 * 1024 * 1024} linear"
+"""The images' half of the worker's data disk."""
 
 
 def topology(*, pool_gib: int = 8) -> Topology:
@@ -47,94 +51,17 @@ def images(digest: str = "d1") -> Images:
     )
 
 
-def lab_of(node: FakeNode, accelerator: Accelerator) -> Lab:
+def lab_of(accelerator: Accelerator, *nodes: FakeNode) -> Lab:
     record = LabRecord(
         id="lab-bench-1",
         topology="bench",
         accelerator=accelerator,
         uri="test:///default",
-        node="node-1",
+        nodes=(),
         owner_pid=1,
         created="2026-11-24T00:00:00+00:00",
-        console="/nowhere",
-        sockets="/nowhere",
     )
-    return Lab(record, node)
-
-
-def parts(script: str) -> list[tuple[str, int, int]]:
-    """Name, first sector and sectors of each part that *script* makes."""
-    made = re.findall(r"dmsetup create (\S+) --table '0 (\d+) linear /dev/vdb (\d+)'", script)
-    return [(name, int(start), int(sectors)) for name, sectors, start in made]
-
-
-@pytest.mark.parametrize("pool_gib", [1, 8, 100])
-def test_the_data_disk_is_divided_without_gap_or_overlap(pool_gib: int) -> None:
-    (images_part, meta, data) = parts(prepare.divide_script(topology(pool_gib=pool_gib)))
-
-    assert images_part == ("lab-images", 0, pool_gib * GIB_SECTORS // 2)
-    assert meta == ("lab-meta", images_part[2], 64 * 2048)
-    assert data[:2] == ("lab-data", meta[1] + meta[2])
-    assert data[1] + data[2] == pool_gib * GIB_SECTORS
-
-
-def test_containerds_configuration_names_the_pool_and_the_volumes_size() -> None:
-    config = tomllib.loads(prepare.CONTAINERD_CONFIG)
-
-    snapshotter = config["plugins"]["io.containerd.snapshotter.v1.devmapper"]
-    assert snapshotter["pool_name"] == "lab-pool"
-    assert snapshotter["base_image_size"] == "4096MB"
-    assert config["disabled_plugins"] == ["io.containerd.grpc.v1.cri"]
-
-
-def test_the_pool_is_made_of_its_two_parts() -> None:
-    (line,) = (line for line in prepare.ACTIVATE.splitlines() if "thin-pool" in line)
-
-    assert line == (
-        'dmsetup create lab-pool --table "0 $(blockdev --getsz /dev/mapper/lab-data) thin-pool'
-        ' /dev/mapper/lab-meta /dev/mapper/lab-data 128 1024 1 skip_block_zeroing"'
-    )
-
-
-def test_the_node_has_the_address_that_sandboxes_reach_it_by_and_forwards() -> None:
-    assert "ip address add 198.18.0.1/32 dev lab0\n" in prepare.ACTIVATE
-    assert "echo 1 > /proc/sys/net/ipv4/ip_forward\n" in prepare.ACTIVATE
-
-
-def test_the_workload_is_imported_for_each_snapshotter() -> None:
-    assert prepare.IMPORT.splitlines() == [
-        f"ctr -n lab images import --local --snapshotter {name} /usr/share/kata-lab/workload.tar"
-        for name in ("overlayfs", "devmapper")
-    ]
-
-
-def test_every_script_is_one_that_a_shell_understands() -> None:
-    scripts = (
-        prepare.divide_script(topology()),
-        prepare.LAYOUT,
-        prepare.ACTIVATE,
-        prepare.IMPORT,
-        prepare.FORGET,
-    )
-
-    done = subprocess.run(
-        ["/bin/sh", "-n"], input="".join(scripts), capture_output=True, text=True, check=False
-    )
-
-    assert (done.returncode, done.stderr) == (0, "")
-
-
-def test_the_plugin_arrives_on_the_node_byte_for_byte(tmp_path: Path) -> None:
-    """Its own here-documents included."""
-    plugins = tmp_path / "cni"
-    plugins.mkdir()
-    script = prepare.LAYOUT.partition("mkfs.ext4")[0].replace("/usr/lib/cni", str(plugins))
-
-    subprocess.run(["/bin/sh", "-eu"], input=script, text=True, check=True)
-
-    plugin = plugins / "calico-veth"
-    assert plugin.read_bytes() == prepare.CNI_PLUGIN.read_bytes()
-    assert plugin.stat().st_mode & 0o777 == 0o755
+    return Lab(record, {node.name: node for node in nodes})
 
 
 def test_a_start_from_prepared_disks_divides_and_activates_but_makes_nothing_anew(
@@ -142,7 +69,7 @@ def test_a_start_from_prepared_disks_divides_and_activates_but_makes_nothing_ane
 ) -> None:
     node = FakeNode(tmp_path)
 
-    prepare.activate(node, topology(), Accelerator.KVM)
+    prepare.activate(lab_of(Accelerator.KVM, node), topology())
 
     (script,) = node.ran
     assert script.startswith("dmsetup create lab-images ")
@@ -154,9 +81,10 @@ def test_a_start_from_prepared_disks_divides_and_activates_but_makes_nothing_ane
 def test_sandboxes_are_started_from_what_the_node_carries(tmp_path: Path) -> None:
     node = FakeNode(tmp_path)
 
-    setting = prepare.setting(topology(), images(), lab_of(node, Accelerator.KVM))
+    setting = prepare.setting(topology(), images(), lab_of(Accelerator.KVM, node))
 
-    assert setting.node is node
+    assert setting.node is setting.control_plane is node
+    assert setting.nodes == (node,)
     assert setting.guest_parameters == ""
     assert (setting.image, setting.layer) == ("lab.local/workload:1", "sha256:1a2b")
     assert setting.guest_kernel == "/usr/share/kata-lab/vmlinux"
@@ -166,8 +94,8 @@ def test_sandboxes_are_started_from_what_the_node_carries(tmp_path: Path) -> Non
 def test_an_emulated_node_gives_its_guests_large_pages_and_no_fences(tmp_path: Path) -> None:
     node = FakeNode(tmp_path)
 
-    prepare.activate(node, topology(), Accelerator.TCG)
-    setting = prepare.setting(topology(), images(), lab_of(node, Accelerator.TCG))
+    prepare.activate(lab_of(Accelerator.TCG, node), topology())
+    setting = prepare.setting(topology(), images(), lab_of(Accelerator.TCG, node))
 
     (script,) = node.ran
     assert script.endswith("mount -o remount,huge=always /dev/shm\n")
@@ -187,7 +115,7 @@ def test_a_node_of_a_cluster_starts_its_kubelet_last_and_is_waited_for(
     waited: list[bool] = []
     monkeypatch.setattr(cluster_up, "start", lambda _, *, has_calico: waited.append(has_calico))
 
-    prepare.activate(node, topology(), Accelerator.KVM, cluster)
+    prepare.activate(lab_of(Accelerator.KVM, node), topology(), cluster)
 
     (script,) = node.ran
     assert script.startswith("mkdir -p /opt/lab-artefacts\nmount -o ro /dev/vdc")
@@ -195,9 +123,41 @@ def test_a_node_of_a_cluster_starts_its_kubelet_last_and_is_waited_for(
     assert waited == [False]
 
 
+def test_each_node_is_made_ready_before_the_cluster_is_started(
+    tmp_path: Path, cluster: Kit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    control, worker = FakeNode(tmp_path, name="control-1"), FakeNode(tmp_path, name="worker-1")
+    started: list[cluster_up.ClusterNodes] = []
+
+    def start(nodes: cluster_up.ClusterNodes, *, has_calico: bool) -> None:
+        assert not has_calico
+        assert len(control.ran) == len(worker.ran) == 1
+        started.append(nodes)
+
+    monkeypatch.setattr(cluster_up, "start", start)
+
+    prepare.activate(lab_of(Accelerator.KVM, worker, control), PAIR, cluster)
+
+    assert started == [cluster_up.ClusterNodes(control_plane=control, workers=(worker,))]
+    assert GIB_16 in worker.ran[0]
+    assert GIB_16 not in control.ran[0]
+
+
+def test_sandboxes_run_on_the_worker_and_are_asked_for_on_the_control_plane(
+    tmp_path: Path, cluster: Kit
+) -> None:
+    control, worker = FakeNode(tmp_path, name="control-1"), FakeNode(tmp_path, name="worker-1")
+
+    setting = prepare.setting(PAIR, images(), lab_of(Accelerator.KVM, control, worker), cluster)
+
+    assert (setting.node, setting.control_plane) == (worker, control)
+    assert setting.nodes == (worker, control)
+    assert not setting.is_single
+
+
 def test_the_sandboxes_of_a_cluster_know_what_is_locked(tmp_path: Path, cluster: Kit) -> None:
     setting = prepare.setting(
-        topology(), images(), lab_of(FakeNode(tmp_path), Accelerator.KVM), cluster
+        topology(), images(), lab_of(Accelerator.KVM, FakeNode(tmp_path)), cluster
     )
 
     assert {str(cell) for cell in setting.handlers} == {
@@ -212,7 +172,7 @@ def test_the_sandboxes_of_a_cluster_know_what_is_locked(tmp_path: Path, cluster:
 def test_a_start_for_kata_mounts_its_artefacts_first(tmp_path: Path) -> None:
     node = FakeNode(tmp_path)
 
-    prepare.activate(node, topology(), Accelerator.TCG, built.kit(tmp_path / "built"))
+    prepare.activate(lab_of(Accelerator.TCG, node), topology(), built.kit(tmp_path / "built"))
 
     (script,) = node.ran
     assert script.startswith("mkdir -p /opt/lab-artefacts\nmount -o ro /dev/vdc ")
@@ -225,7 +185,7 @@ def test_a_start_for_kata_mounts_its_artefacts_first(tmp_path: Path) -> None:
 
 
 def test_each_cell_of_kata_has_its_handler(tmp_path: Path) -> None:
-    lab = lab_of(FakeNode(tmp_path), Accelerator.KVM)
+    lab = lab_of(Accelerator.KVM, FakeNode(tmp_path))
 
     plain = prepare.setting(topology(), images(), lab)
     setting = prepare.setting(topology(), images(), lab, built.kit(tmp_path / "built"))
@@ -244,35 +204,32 @@ class Preparing:
         self.fails: ProvisionError | None = None
         self.artefacts: list[Path | None] = []
 
-    def prepare(
-        self,
-        _topology: Topology,
-        _images: Images,
-        _chosen: Chosen,
-        disks: Disks,
-        *,
-        console: Path,
-        scripts: str,
-        kit: object,  # noqa: ARG002 - what is done with it is in the scripts
-    ) -> None:
-        assert console == NOWHERE
-        assert list(disks.root.parent.iterdir()) == []
-        disks.root.touch()
-        if self.fails is not None:
-            raise self.fails
-        disks.data.touch()
-        self.scripts.append(scripts)
-        self.artefacts.append(disks.artefacts)
+    def prepare(self, start: Start, scripts: Mapping[str, str], _kit: object) -> None:
+        assert start.console("node-1") == NOWHERE
+        assert start.keeps_disks
+        for name, disks in start.disks.items():
+            assert not disks.root.exists()
+            disks.root.touch()
+            if self.fails is not None:
+                raise self.fails
+            disks.data.touch()
+            self.scripts.append(scripts[name])
+            self.artefacts.append(disks.artefacts)
 
-    def disks(self, *, pool_gib: int = 8, digest: str = "d1", kit: Kit | None = None) -> Disks:
+    def all_disks(
+        self, topology: Topology, *, digest: str = "d1", kit: Kit | None = None
+    ) -> Mapping[str, Disks]:
         return prepare.prepared(
-            topology(pool_gib=pool_gib),
+            topology,
             images(digest),
             Chosen(Accelerator.TCG, "for a test"),
-            console=NOWHERE,
+            console=lambda _name: NOWHERE,
             say=self.said.append,
             kit=kit,
         )
+
+    def disks(self, *, pool_gib: int = 8, digest: str = "d1", kit: Kit | None = None) -> Disks:
+        return self.all_disks(topology(pool_gib=pool_gib), digest=digest, kit=kit)["node-1"]
 
     @property
     def folders(self) -> list[Path]:
@@ -320,7 +277,8 @@ def test_a_change_of_the_plugin_is_another_kind_too(
     preparing: Preparing, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     disks = preparing.disks()
-    monkeypatch.setattr(prepare, "LAYOUT", prepare.LAYOUT.replace("proxy_arp", "proxy_nothing"))
+    changed = node_scripts.LAYOUT.replace("proxy_arp", "proxy_nothing")
+    monkeypatch.setattr(node_scripts, "LAYOUT", changed)
 
     assert preparing.disks() != disks
 
@@ -371,6 +329,47 @@ def test_other_artefacts_are_another_kind(preparing: Preparing, tmp_path: Path) 
     others = Kit.of(built.artefacts(tmp_path / "others", releases=["kata-go-3.28.0"]))
 
     assert preparing.disks(kit=others) != disks
+
+
+@pytest.fixture
+def pair(tmp_path: Path) -> Kit:
+    """What a cluster of two nodes takes."""
+    lock_file = built.fill_cluster(tmp_path / "pair")
+    return Kit.of_cluster(load_artefacts(lock_file, tmp_path / "pair"))
+
+
+def test_the_nodes_of_a_topology_are_prepared_and_kept_together(
+    preparing: Preparing, pair: Kit
+) -> None:
+    disks = preparing.all_disks(PAIR, kit=pair)
+
+    (folder,) = preparing.folders
+    assert disks == {
+        name: Disks.of(name, folder, artefacts=DISK) for name in ("control-1", "worker-1")
+    }
+    assert all(each.root.exists() and each.data.exists() for each in disks.values())
+    assert preparing.said == ["preparing control-1, worker-1: images are imported once"]
+    control, worker = preparing.scripts
+    assert "/etc/kubernetes/lab/init.yaml" in control
+    assert "/etc/kubernetes/lab/init.yaml" not in worker
+    assert preparing.all_disks(PAIR, kit=pair) == disks
+
+
+def test_a_worker_at_another_address_is_another_kind(preparing: Preparing, pair: Kit) -> None:
+    control, worker = PAIR.nodes
+    moved = msgspec.structs.replace(worker, address="198.18.1.7")
+    other = msgspec.structs.replace(PAIR, nodes=(control, moved))
+
+    assert preparing.all_disks(PAIR, kit=pair) != preparing.all_disks(other, kit=pair)
+
+
+def test_one_node_and_two_are_not_of_one_kind(preparing: Preparing, pair: Kit) -> None:
+    single = preparing.all_disks(load_topology("k8s-single"), kit=pair)
+
+    assert single.keys() == {"node-1"}
+    assert preparing.all_disks(PAIR, kit=pair)["worker-1"].root.parent != (
+        single["node-1"].root.parent
+    )
 
 
 def test_half_a_preparation_is_none_and_leaves_nothing(preparing: Preparing) -> None:

@@ -4,33 +4,25 @@ from __future__ import annotations
 
 import os
 import socket
+import xml.etree.ElementTree as ET
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
-import msgspec
 import pytest
 
 from lab import node as node_module
 from lab import provision, wait
-from lab.errors import HostError, LabError, NotReadyError, ProvisionError
+from lab.disks import Disks
+from lab.errors import LabError, NotReadyError
 from lab.image.build import NodeImage
-from lab.ledger import Entry, Kind, Ledger
-from lab.provision import (
-    Disks,
-    LabRecord,
-    Start,
-    bring_up,
-    console_tail,
-    is_up,
-    labs_dir,
-    make_overlay,
-    power_off,
-    records,
-    reopen,
-    take_down,
-)
-from lab.topology import NodeSpec
+from lab.labs import labs_dir, records
+from lab.ledger import Kind, Ledger
+from lab.loader import load_topology
+from lab.machine import Start
+from lab.provision import bring_up, power_off, running
+from lab.takedown import take_down
+from lab.topology import NodeSpec, Topology
 from lab.virt import domain
 from lab.virt.connection import connected
 from lab.virt.xml import Accelerator
@@ -42,6 +34,10 @@ if TYPE_CHECKING:
     from lab.virt.connection import Connection
 
 URI = "test:///default"
+SINGLE = Topology(
+    name="embedded", nodes=(NodeSpec(name="node-1", cpus=2, memory_mib=2048, pool_gib=4),)
+)
+PAIR = load_topology("k8s-calico-kata")
 QEMU_IMG = 'for last; do :; done; echo "$*" >"$last"'
 SSH_KEYGEN = 'for last; do :; done; echo private >"$last"; echo "ssh-ed25519 AAAA" >"$last.pub"'
 
@@ -55,6 +51,21 @@ class Ground:
     start: Start
     runtime: Path
     """Where sockets are."""
+
+    @property
+    def console(self) -> Path:
+        """That of the only node."""
+        return self.start.console("node-1")
+
+    @property
+    def pair(self) -> Start:
+        """The start of a topology with two nodes."""
+        return replace(self.start, topology=PAIR)
+
+    def xml(self, domain: str) -> str:
+        """What libvirt has been told of a domain."""
+        text: str = self.connection.raw.lookupByName(domain).XMLDesc()
+        return text
 
     @property
     def domains(self) -> set[str]:
@@ -82,8 +93,7 @@ def ground(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Ground]:
     programs.add("ssh-keygen", SSH_KEYGEN)
     programs.add("ssh", "exit 0")
     start = Start(
-        topology="embedded",
-        spec=NodeSpec(name="node-1", cpus=2, memory_mib=2048, pool_gib=4),
+        topology=SINGLE,
         image=NodeImage(
             digest="d1",
             disk=tmp_path / "disk.img",
@@ -91,9 +101,9 @@ def ground(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Ground]:
             initramfs=tmp_path / "initramfs",
             kernel_release="6.12",
         ),
-        disks=Disks(root=tmp_path / "base-root.qcow2", data=tmp_path / "base-data.qcow2"),
+        disks={spec.name: Disks.of(spec.name, tmp_path) for spec in (*SINGLE.nodes, *PAIR.nodes)},
         accelerator=Accelerator.TCG,
-        console=tmp_path / "results" / "consoles" / "node-1.log",
+        console=lambda name: tmp_path / "results" / "consoles" / f"{name}.log",
     )
     # The test driver forgets its domains with its last connection.
     with connected(URI) as connection:
@@ -111,14 +121,16 @@ def ledger_of(folder: Path) -> list[Kind]:
 def test_a_lab_comes_up_and_is_on_record(ground: Ground) -> None:
     lab = bring_up(ground.start)
 
-    assert ground.domains == {lab.record.id}
+    (node,) = lab.record.nodes
+    assert ground.domains == {node.domain} == {f"{lab.record.id}-node-1"}
     assert lab.folder == labs_dir() / lab.record.id
     assert list(records()) == [(lab.folder, lab.record)]
-    assert (lab.record.topology, lab.record.node) == ("embedded", "node-1")
+    assert (lab.record.topology, lab.record.names) == ("embedded", ("node-1",))
+    assert lab.nodes.keys() == {"node-1"}
     assert lab.record.owner_pid == os.getpid()
-    assert lab.record.console == str(ground.start.console)
-    assert ground.start.console.parent.is_dir()
-    assert is_up(lab.record)
+    assert (node.console, node.data_ports) == (str(ground.console), ())
+    assert ground.console.parent.is_dir()
+    assert running(lab.record) == ("node-1",)
 
 
 def test_a_lab_goes_down_without_a_trace(ground: Ground) -> None:
@@ -127,19 +139,19 @@ def test_a_lab_goes_down_without_a_trace(ground: Ground) -> None:
     take_down(lab.folder)
 
     assert ground.left == []
-    assert not is_up(lab.record)
+    assert running(lab.record) == ()
     assert ground.programs.calls("ssh")[-1].endswith("-O exit node-1")
 
 
 def test_labs_share_a_disk_of_artefacts(ground: Ground) -> None:
-    artefacts = ground.start.console.parents[2] / "artefacts.img"
-    disks = replace(ground.start.disks, artefacts=artefacts)
+    artefacts = ground.console.parents[2] / "artefacts.img"
+    disks = replace(ground.start.disks["node-1"], artefacts=artefacts)
 
-    lab = bring_up(replace(ground.start, disks=disks))
+    lab = bring_up(replace(ground.start, disks={"node-1": disks}))
 
-    xml = ground.connection.raw.lookupByName(lab.record.id).XMLDesc()
+    xml = ground.xml(lab.record.nodes[0].domain)
     assert str(artefacts) in xml
-    assert str(lab.folder / "root.qcow2") in xml
+    assert str(lab.folder / "node-1-root.qcow2") in xml
 
 
 def test_two_labs_do_not_meet(ground: Ground) -> None:
@@ -147,7 +159,7 @@ def test_two_labs_do_not_meet(ground: Ground) -> None:
 
     take_down(one.folder)
 
-    assert ground.domains == {other.record.id}
+    assert ground.domains == {other.record.nodes[0].domain}
     assert list(records()) == [(other.folder, other.record)]
 
 
@@ -190,7 +202,7 @@ def test_everything_is_in_the_ledger_before_it_exists(
 def test_only_its_owner_reaches_a_labs_sockets_and_keys(ground: Ground) -> None:
     lab = bring_up(ground.start)
 
-    sockets = Path(lab.record.sockets)
+    sockets = Path(lab.record.nodes[0].sockets)
     assert sockets.parent == ground.runtime
     assert sockets.stat().st_mode & 0o777 == 0o700
     assert len(str(sockets.relative_to(ground.runtime))) < 20  # of the 108 that a socket has
@@ -199,44 +211,35 @@ def test_only_its_owner_reaches_a_labs_sockets_and_keys(ground: Ground) -> None:
 def test_a_node_writes_to_overlays(ground: Ground) -> None:
     lab = bring_up(ground.start)
 
-    base = ground.start.disks
+    base = ground.start.disks["node-1"]
     assert ground.programs.calls("qemu-img") == [
-        f"create -q -f qcow2 -F qcow2 -b {base.root} {lab.folder}/root.qcow2",
-        f"create -q -f qcow2 -F qcow2 -b {base.data} {lab.folder}/data.qcow2",
+        f"create -q -f qcow2 -F qcow2 -b {base.root} {lab.folder}/node-1-root.qcow2",
+        f"create -q -f qcow2 -F qcow2 -b {base.data} {lab.folder}/node-1-data.qcow2",
     ]
-    xml = ground.connection.raw.lookupByName(lab.record.id).XMLDesc()
-    assert f"{lab.folder}/root.qcow2" in xml
-    assert f"{lab.folder}/data.qcow2" in xml
+    xml = ground.xml(lab.record.nodes[0].domain)
+    assert f"{lab.folder}/node-1-root.qcow2" in xml
+    assert f"{lab.folder}/node-1-data.qcow2" in xml
 
 
 def test_a_node_that_is_being_prepared_writes_to_the_disks_themselves(ground: Ground) -> None:
     lab = bring_up(replace(ground.start, keeps_disks=True))
 
     assert ground.programs.calls("qemu-img") == []
-    xml = ground.connection.raw.lookupByName(lab.record.id).XMLDesc()
-    assert str(ground.start.disks.root) in xml
-
-
-def test_an_overlay_knows_the_format_of_what_is_below(ground: Ground, tmp_path: Path) -> None:
-    made = make_overlay(tmp_path / "disk.img", tmp_path / "over.qcow2", base_format="raw")
-
-    assert made == tmp_path / "over.qcow2"
-    assert ground.programs.calls("qemu-img") == [
-        f"create -q -f qcow2 -F raw -b {tmp_path}/disk.img {tmp_path}/over.qcow2"
-    ]
+    xml = ground.xml(lab.record.nodes[0].domain)
+    assert str(ground.start.disks["node-1"].root) in xml
 
 
 def test_a_node_that_never_answers_leaves_its_last_words_and_nothing_else(ground: Ground) -> None:
     unreachable(ground)
-    ground.start.console.parent.mkdir(parents=True)
-    ground.start.console.write_text("".join(f"line {number}\n" for number in range(1, 31)))
+    ground.console.parent.mkdir(parents=True)
+    ground.console.write_text("".join(f"line {number}\n" for number in range(1, 31)))
 
     with pytest.raises(NotReadyError, match=r"ssh on node-1 not ready after 2 s") as caught:
         bring_up(ground.start)
 
     said = caught.value.__notes__[-1].splitlines()
     assert said == ["its console ends:", *(f"  line {number}" for number in range(11, 31))]
-    assert str(ground.start.console) in caught.value.remedy
+    assert str(ground.console) in caught.value.remedy
     assert ground.left == []
 
 
@@ -297,7 +300,7 @@ def test_a_port_that_was_taken_meanwhile_is_changed_for_another(
     lab = bring_up(ground.start)
 
     assert ports == [40001, 40002, 40003]
-    assert "Port 40003" in lab.node.access.ssh_config.read_text()
+    assert "Port 40003" in lab.nodes["node-1"].access.ssh_config.read_text()
 
 
 def test_a_port_that_is_taken_again_and_again_is_said(
@@ -323,16 +326,16 @@ def test_a_free_port_is_nobodys() -> None:
 def test_another_process_finds_the_way_to_a_node(ground: Ground) -> None:
     lab = bring_up(ground.start)
 
-    again = reopen(lab.record)
+    again = lab.record.nodes[0].reopen()
 
-    assert again.access == lab.node.access
+    assert again.access == lab.nodes["node-1"].access
     assert again.access.ssh_config.exists()
 
 
 def test_a_node_is_powered_off_in_order(ground: Ground, monkeypatch: pytest.MonkeyPatch) -> None:
     lab = bring_up(ground.start)
-    ending = iter([True, True, False])
-    monkeypatch.setattr(provision, "is_up", lambda _record: next(ending))
+    ending = iter([("node-1",), ("node-1",), ()])
+    monkeypatch.setattr(provision, "running", lambda _record: next(ending))
 
     power_off(lab)
 
@@ -343,159 +346,97 @@ def test_a_node_is_powered_off_in_order(ground: Ground, monkeypatch: pytest.Monk
 def test_a_node_that_will_not_power_off_is_said(ground: Ground) -> None:
     lab = bring_up(ground.start)
 
-    with pytest.raises(NotReadyError, match="after 120 s: it is still running") as caught:
+    with pytest.raises(NotReadyError, match="after 120 s: node-1 still running") as caught:
         power_off(lab)
 
-    assert str(ground.start.console) in caught.value.remedy
-
-
-@pytest.fixture
-def ruin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Ledger:
-    """The ledger of a lab whose process died."""
-    monkeypatch.setenv("LAB_HOME", str(tmp_path / "home"))
-    folder = labs_dir() / "lab-embedded-1"
-    folder.mkdir(parents=True)
-    return Ledger(folder / "ledger.jsonl")
-
-
-@pytest.fixture
-def undone(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The names of what was undone, in order; what is called stuck will not go."""
-    names: list[str] = []
-
-    def undo(entry: Entry) -> None:
-        if entry.name == "stuck":
-            raise HostError("Device or resource busy", remedy="unmount it")
-        names.append(entry.name)
-
-    monkeypatch.setattr(provision, "_UNDO", dict.fromkeys(Kind, undo))
-    return names
-
-
-def test_what_was_made_last_goes_first(ruin: Ledger, undone: list[str]) -> None:
-    for kind, name in zip(Kind, ("first", "second", "third"), strict=True):
-        ruin.record(Entry(kind=kind, name=name))
-
-    take_down(ruin.path.parent)
-
-    assert undone == ["third", "second", "first"]
-    assert not ruin.path.parent.exists()
-
-
-def test_what_is_stuck_does_not_save_the_rest_and_stays_on_the_ledger(
-    ruin: Ledger, undone: list[str]
-) -> None:
-    for name in ("first", "stuck", "third"):
-        ruin.record(Entry(kind=Kind.FOLDER, name=name))
-
-    with pytest.raises(ProvisionError) as caught:
-        take_down(ruin.path.parent)
-
-    assert undone == ["third", "first"]
-    assert "folder stuck: Device or resource busy" in caught.value.problem
-    assert "lab down lab-embedded-1" in caught.value.remedy
-    assert [entry.name for entry in ruin.newest_first()] == ["third", "stuck", "first"]
-
-
-def test_what_was_stuck_goes_the_next_time(
-    ruin: Ledger, undone: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    ruin.record(Entry(kind=Kind.FOLDER, name="stuck"))
-    with pytest.raises(ProvisionError):
-        take_down(ruin.path.parent)
-
-    monkeypatch.setattr(provision, "_UNDO", {Kind.FOLDER: lambda entry: undone.append(entry.name)})
-    take_down(ruin.path.parent)
-
-    assert undone == ["stuck"]
-    assert list((tmp_path / "home" / "labs").iterdir()) == []
-
-
-def test_a_ledger_that_was_torn_is_followed_as_far_as_it_goes(
-    ruin: Ledger, undone: list[str]
-) -> None:
-    ruin.record(Entry(kind=Kind.FOLDER, name="first"))
-    with ruin.path.open("a") as stream:
-        stream.write('{"kind":"domain","na')
-
-    take_down(ruin.path.parent)
-
-    assert undone == ["first"]
-    assert not ruin.path.parent.exists()
-
-
-def test_a_lab_that_made_nothing_is_forgotten(ruin: Ledger, undone: list[str]) -> None:
-    take_down(ruin.path.parent)
-
-    assert undone == []
-    assert not ruin.path.parent.exists()
+    assert str(ground.console) in caught.value.remedy
 
 
 def test_everything_may_be_gone_already(ground: Ground) -> None:
     """After the machine itself was started again."""
     lab = bring_up(ground.start)
     unreachable(ground)
-    ground.connection.raw.lookupByName(lab.record.id).destroy()
-    for path in sorted(Path(lab.record.sockets).rglob("*"), reverse=True):
+    ground.connection.raw.lookupByName(lab.record.nodes[0].domain).destroy()
+    for path in sorted(Path(lab.record.nodes[0].sockets).rglob("*"), reverse=True):
         path.rmdir() if path.is_dir() else path.unlink()
-    Path(lab.record.sockets).rmdir()
+    Path(lab.record.nodes[0].sockets).rmdir()
 
     take_down(lab.folder)
 
     assert ground.left == []
 
 
-def test_a_folder_that_cannot_be_removed_is_said(ruin: Ledger, tmp_path: Path) -> None:
-    (tmp_path / "file").touch()
-    ruin.record(Entry(kind=Kind.FOLDER, name=str(tmp_path / "file")))
+def test_all_nodes_of_a_topology_come_up_each_with_its_own(ground: Ground) -> None:
+    lab = bring_up(ground.pair)
 
-    with pytest.raises(ProvisionError, match=f"folder {tmp_path}/file: .*Not a directory"):
-        take_down(ruin.path.parent)
+    control, worker = lab.record.nodes
+    assert (control.name, worker.name) == tuple(lab.nodes) == ("control-1", "worker-1")
+    assert ground.domains == {control.domain, worker.domain}
+    assert running(lab.record) == ("control-1", "worker-1")
+    assert control.sockets != worker.sockets
+    assert control.console.endswith("consoles/control-1.log")
+    for node in (control, worker):
+        xml = ground.xml(node.domain)
+        assert f"{lab.folder}/{node.name}-root.qcow2" in xml
+        assert node.console in xml
+    keys = {Path(node.sockets) / "keys" / "client" for node in lab.record.nodes}
+    assert len(keys) == 2
+    assert all(path.exists() for path in keys)
 
 
-def test_a_machine_without_labs_has_no_records(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_nodes_are_wired_to_each_other_and_the_ports_are_on_record(ground: Ground) -> None:
+    lab = bring_up(ground.pair)
+
+    ((near,), (far,)) = (node.data_ports for node in lab.record.nodes)
+    sources = [
+        [
+            (link.get("port"), local.get("port"))
+            for link in ET.fromstring(ground.xml(node.domain)).iterfind("devices/interface/source")  # noqa: S314 - our own
+            for local in link.iterfind("local")
+        ]
+        for node in lab.record.nodes
+    ]
+    assert sources == [[(str(far), str(near))], [(str(near), str(far))]]
+
+
+def test_a_lab_of_several_nodes_is_in_the_ledger_and_goes_the_other_way_round(
+    ground: Ground,
 ) -> None:
-    monkeypatch.setenv("LAB_HOME", str(tmp_path / "home"))
+    lab = bring_up(ground.pair)
 
-    assert list(records()) == []
+    entries = Ledger(lab.folder / "ledger.jsonl").newest_first()
+    assert [entry.kind for entry in entries] == [
+        Kind.CONNECTION, Kind.DOMAIN, Kind.CONNECTION, Kind.DOMAIN, Kind.FOLDER, Kind.FOLDER
+    ]  # fmt: skip
+    assert [entry.name for entry in entries[:4]] == [
+        "worker-1", lab.record.nodes[1].domain, "control-1", lab.record.nodes[0].domain
+    ]  # fmt: skip
 
+    take_down(lab.folder)
 
-def test_labs_are_found_oldest_first_and_one_that_never_began_too(ruin: Ledger) -> None:
-    record = LabRecord(
-        id="lab-embedded-0", topology="embedded", accelerator=Accelerator.TCG, uri=URI,
-        node="node-1", owner_pid=1, created="2026-11-23T18:05:12+00:00", console="/c", sockets="/s",
-    )  # fmt: skip
-    newer = labs_dir() / record.id
-    newer.mkdir()
-    (newer / "lab.json").write_bytes(msgspec.json.encode(record))
-    os.utime(ruin.path.parent, (1, 1))
-
-    assert list(records()) == [(ruin.path.parent, None), (newer, record)]
+    assert ground.left == []
 
 
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        (None, "  (nothing was written)"),
-        ("", ""),
-        ("one\ntwo", "  one\n  two"),
-        (
-            "".join(f"{number}\n" for number in range(30)),
-            "\n".join(f"  {n}" for n in range(10, 30)),
-        ),
-    ],
-)
-def test_the_end_of_a_console_is_its_last_twenty_lines(
-    tmp_path: Path, text: str | None, expected: str
+def test_one_node_that_never_answers_takes_the_others_with_it(ground: Ground) -> None:
+    ground.programs.add("ssh", 'case "$*" in *worker-1*) exit 255 ;; esac')
+
+    with pytest.raises(NotReadyError, match="ssh on worker-1 not ready"):
+        bring_up(ground.pair)
+
+    assert ground.left == []
+
+
+def test_all_nodes_are_powered_off_in_order(
+    ground: Ground, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    if text is not None:
-        (tmp_path / "log").write_text(text)
+    lab = bring_up(ground.pair)
+    ending = iter([("control-1", "worker-1"), ("control-1",), ()])
+    monkeypatch.setattr(provision, "running", lambda _record: next(ending))
 
-    assert console_tail(tmp_path / "log") == expected
+    power_off(lab)
 
-
-def test_a_console_may_hold_anything(tmp_path: Path) -> None:
-    (tmp_path / "log").write_bytes(b"\xff\xfe boot\n")
-
-    assert console_tail(tmp_path / "log").endswith(" boot")
+    assert [line.split()[-4] for line in ground.programs.calls("ssh")[-2:]] == [
+        "control-1",
+        "worker-1",
+    ]
+    assert next(ending, None) is None

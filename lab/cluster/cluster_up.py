@@ -1,17 +1,24 @@
-"""Bringing a cluster up on its node: once by kubeadm, and each time after that."""
+"""Bringing a cluster up on its nodes: once by kubeadm, and each time after that."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 from lab.cluster import diagnosis, kube_node, state
 from lab.errors import ClusterError, CommandError, NotReadyError
+from lab.together import together
 from lab.wait import Pending, wait_for
 
 if TYPE_CHECKING:
-    from lab.node import Node
+    from collections.abc import Mapping
 
-INIT_TIMEOUT_S = 900.0
+    from lab.cluster.parts import ClusterParts
+    from lab.node import Node
+    from lab.topology import Topology
+
+KUBEADM_TIMEOUT_S = 900.0
 APPLY_TIMEOUT_S = 300.0
 START_TIMEOUT_S = 600.0
 READY_TIMEOUT_S = 600.0
@@ -23,55 +30,114 @@ EVERY_S = 4.0
 """kubectl is a large program: on an emulated node it would keep the API from starting."""
 
 
-def make(node: Node, *, has_calico: bool) -> None:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClusterNodes:
+    """The nodes of a cluster, up or about to be."""
+
+    control_plane: Node
+    workers: tuple[Node, ...] = ()
+    """The others; none where the control plane's node is worker too."""
+
+    @classmethod
+    def of(cls, topology: Topology, nodes: Mapping[str, Node]) -> ClusterNodes:
+        """Tell the *nodes*, by name, apart by what *topology* has them for."""
+        return cls(
+            control_plane=nodes[topology.control_plane.name],
+            workers=tuple(nodes[worker.name] for worker in topology.workers),
+        )
+
+
+def make(nodes: ClusterNodes, topology: Topology, parts: ClusterParts) -> None:
     """
-    Make a cluster of one *node* that is laid out, wait until it is up, and end it in order.
+    Make a cluster of *nodes* that are laid out, wait until it is up, and end it in order.
 
     Raises:
         ClusterError: if it does not come up, with the component that fails and its last words.
     """
-    try:
-        _run(node, kube_node.INIT, "kubeadm makes no control plane", timeout_s=INIT_TIMEOUT_S)
-    except ClusterError as error:
-        said = node.gather({"log": f"tail -n 15 {kube_node.INIT_LOG}"}, timeout_s=ASK_TIMEOUT_S)
-        error.add_note(f"kubeadm said last:\n{said['log']}")
-        raise
-    _run(node, kube_node.APPLY, "the API takes no objects", timeout_s=APPLY_TIMEOUT_S)
-    wait_until_up(node, has_calico=has_calico)
-    node.script(kube_node.END, timeout_s=END_TIMEOUT_S)
+    first = nodes.control_plane
+    _kubeadm(first, kube_node.INIT, "kubeadm makes no control plane", log=kube_node.INIT_LOG)
+    _run(first, kube_node.APPLY, "the API takes no objects", timeout_s=APPLY_TIMEOUT_S)
+    if nodes.workers:
+        ca_hash = first.script(kube_node.CA_HASH, timeout_s=ASK_TIMEOUT_S).strip()
+        together(
+            [
+                partial(_join, node, kube_node.join_script(topology, parts, spec, ca_hash=ca_hash))
+                for node, spec in zip(nodes.workers, topology.workers, strict=True)
+            ]
+        )
+    wait_until_up(nodes, has_calico=parts.has_calico)
+    for worker in nodes.workers:
+        worker.script(kube_node.END_WORKER, timeout_s=END_TIMEOUT_S)
+    first.script(kube_node.END, timeout_s=END_TIMEOUT_S)
 
 
-def start(node: Node, *, has_calico: bool) -> None:
+def start(nodes: ClusterNodes, *, has_calico: bool) -> None:
     """
-    Start the cluster of a *node* that was prepared, and wait until it is up.
+    Start the cluster of *nodes* that were prepared, and wait until it is up.
 
     Raises:
         ClusterError: if it does not come up, with the component that fails and its last words.
     """
-    _run(node, kube_node.START, "the API does not come up", timeout_s=START_TIMEOUT_S, among=FIRST)
-    wait_until_up(node, has_calico=has_calico)
+    _run(
+        nodes.control_plane,
+        kube_node.START,
+        "the API does not come up",
+        timeout_s=START_TIMEOUT_S,
+        among=FIRST,
+    )
+    for worker in nodes.workers:
+        worker.script(kube_node.START_WORKER, timeout_s=START_TIMEOUT_S)
+    wait_until_up(nodes, has_calico=has_calico)
 
 
-def wait_until_up(node: Node, *, has_calico: bool, nodes: int = 1) -> None:
+def wait_until_up(nodes: ClusterNodes, *, has_calico: bool) -> None:
     """Wait until the API answers, and what it says of nodes and pods is good and of today."""
+    first = nodes.control_plane
     questions = state.questions(kube_node.KUBECTL)
     components = diagnosis.COMPONENTS if has_calico else diagnosis.OWN
 
     def probe() -> None:
-        answers = node.gather(questions, timeout_s=ASK_TIMEOUT_S)
-        if lack := state.lacks(answers, nodes=nodes, components=components):
+        answers = first.gather(questions, timeout_s=ASK_TIMEOUT_S)
+        if lack := state.lacks(answers, nodes=1 + len(nodes.workers), components=components):
             raise Pending(lack)
 
     try:
         wait_for(
-            f"the cluster on {node.name}",
+            f"the cluster on {first.name}",
             probe,
             timeout_s=READY_TIMEOUT_S,
             every_s=EVERY_S,
             remedy="read what its components say",
         )
     except NotReadyError as error:
-        raise diagnosis.explained(node, error.problem) from error
+        raise diagnosis.explained(first, error.problem, workers=nodes.workers) from error
+
+
+def _join(node: Node, script: str) -> None:
+    _kubeadm(
+        node,
+        script,
+        "kubeadm joins no control plane",
+        log=kube_node.JOIN_LOG,
+        among=diagnosis.OF_WORKERS,
+    )
+
+
+def _kubeadm(
+    node: Node,
+    script: str,
+    problem: str,
+    *,
+    log: str,
+    among: tuple[str, ...] = diagnosis.COMPONENTS,
+) -> None:
+    """Run a *script* of kubeadm's, which writes its *log* on the node."""
+    try:
+        _run(node, script, problem, timeout_s=KUBEADM_TIMEOUT_S, among=among)
+    except ClusterError as error:
+        said = node.gather({"log": f"tail -n 15 {log}"}, timeout_s=ASK_TIMEOUT_S)
+        error.add_note(f"kubeadm said last:\n{said['log']}")
+        raise
 
 
 def _run(

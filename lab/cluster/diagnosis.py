@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 from lab.errors import ClusterError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from lab.node import Node
 
 TAIL_LINES = 15
@@ -19,6 +21,8 @@ OWN = (*CONTROL_PLANE, "kube-proxy")
 """Kubernetes' own: those that a cluster without Calico has."""
 COMPONENTS = (*OWN, "calico-node")
 """In the order in which each needs those before it."""
+OF_WORKERS = tuple(name for name in COMPONENTS if name not in CONTROL_PLANE)
+"""Those that can run where no control plane is."""
 RUNNING = "CONTAINER_RUNNING"
 
 
@@ -29,25 +33,47 @@ class Suspect:
     name: str
     why: str
     log: str
+    is_at_fault: bool = True
+    """Whether it is known to fail; else it is only the one that knows most."""
 
 
-def explained(node: Node, problem: str, *, among: tuple[str, ...] = COMPONENTS) -> ClusterError:
-    """An error that names the one of the components on *node* that fails, with its log."""
-    questions = {
-        KUBELET: "systemctl is-active kubelet",
-        CONTAINERS: "crictl ps -a -o json",
-    }
-    answers = node.gather(questions, timeout_s=TIMEOUT_S)
-    suspect = find(answers[KUBELET], answers[CONTAINERS], among=among)
-    log = node.gather({"log": f"{suspect.log} 2>&1 | tail -n {TAIL_LINES}"}, timeout_s=TIMEOUT_S)
+def explained(
+    node: Node,
+    problem: str,
+    *,
+    among: tuple[str, ...] = COMPONENTS,
+    workers: Sequence[Node] = (),
+) -> ClusterError:
+    """
+    An error that names the one of the components on *node* that fails, with its log.
+
+    Where none does there, one of those on its *workers*.
+    """
+    suspect, where = _suspected(node, among), node
+    for worker in workers:
+        if suspect.is_at_fault:
+            break
+        found = _suspected(worker, OF_WORKERS)
+        if found.is_at_fault:
+            suspect, where = found, worker
+    log = where.gather({"log": f"{suspect.log} 2>&1 | tail -n {TAIL_LINES}"}, timeout_s=TIMEOUT_S)
     error = ClusterError(
-        f"{problem}; {suspect.name} {suspect.why}",
-        remedy=f"look further on the node, while it is up: `{suspect.log}`",
+        f"{problem}; on {where.name} {suspect.name} {suspect.why}",
+        remedy=f"look further on {where.name}, while it is up: `{suspect.log}`",
     )
     error.add_note(
         f"{suspect.name} said last:\n" + "\n".join(f"  {x}" for x in log["log"].splitlines())
     )
     return error
+
+
+def _suspected(node: Node, among: tuple[str, ...]) -> Suspect:
+    questions = {
+        KUBELET: "systemctl is-active kubelet",
+        CONTAINERS: "crictl ps -a -o json",
+    }
+    answers = node.gather(questions, timeout_s=TIMEOUT_S)
+    return find(answers[KUBELET], answers[CONTAINERS], among=among)
 
 
 def find(kubelet: str, containers: str, *, among: tuple[str, ...] = COMPONENTS) -> Suspect:
@@ -65,7 +91,7 @@ def find(kubelet: str, containers: str, *, among: tuple[str, ...] = COMPONENTS) 
             return Suspect(
                 name, f"is {state}", f"crictl logs --tail {TAIL_LINES} {container['id']}"
             )
-    return Suspect("kubelet", "runs, as all the others do", journal)
+    return Suspect("kubelet", "runs, as all the others do", journal, is_at_fault=False)
 
 
 def _newest(containers: str) -> dict[str, dict[str, Any]]:

@@ -13,6 +13,7 @@ from lab.cluster import artefact_disk, cri_node, documents, kubeadm, kubelet, ob
 from lab.cluster.kubeadm import ClusterSpec, Member
 from lab.node import NODE_ADDRESS
 from lab.storage.backend import Snapshotter
+from lab.topology import Role
 
 if TYPE_CHECKING:
     from lab.cluster.kit import Kit
@@ -31,6 +32,7 @@ CREATE = "create --validate=false"
 description together, which takes it long on an emulated node. It validates all the same."""
 TOKEN = "katlab.0123456789abcdef"  # noqa: S105 - of a cluster that nobody else can reach
 INIT_LOG = "/var/log/kubeadm-init.log"
+JOIN_LOG = "/var/log/kubeadm-join.log"
 PINNED = "io.cri-containerd.pinned=pinned"
 """A label that keeps the kubelet from deleting an image that could not be had again."""
 
@@ -39,6 +41,10 @@ kubeadm init --config {FOLDER}/init.yaml \
 --ignore-preflight-errors=SystemVerification >{INIT_LOG} 2>&1
 """
 """The preflight check that is left out wants the kernel's configuration in /boot."""
+JOIN = f"""\
+kubeadm join --config {FOLDER}/join.yaml \
+--ignore-preflight-errors=SystemVerification >{JOIN_LOG} 2>&1
+"""
 APPLY = f"""\
 {KUBECTL} {CREATE} -f {FOLDER}/objects.json >/dev/null
 [ ! -e {FOLDER}/calico.json ] || {KUBECTL} {CREATE} -f {FOLDER}/calico.json >/dev/null
@@ -55,15 +61,20 @@ The kubelet not by systemd at boot: containerd's disk is made of parts first.
 The API alone at first: the controller manager gives it 10 s and then ends, to be started again
 and again while the API itself lacks the processor on a node that is emulated.
 """
-END = f"""\
+START_WORKER = "systemctl start kubelet\n"
+"""Once the API answers."""
+END_WORKER = """\
 systemctl stop kubelet
 crictl rmp -af >/dev/null 2>&1 || true
-mkdir -p {FOLDER}/later
-mv {" ".join(f"{MANIFESTS}/{name}" for name in LATER)} {FOLDER}/later/
 """
 """Ends all pods, so that none is found half alive at the next start."""
-MAKING = INIT + APPLY + END
-"""What makes a cluster of a node that is laid out."""
+END = f"""\
+{END_WORKER}mkdir -p {FOLDER}/later
+mv {" ".join(f"{MANIFESTS}/{name}" for name in LATER)} {FOLDER}/later/
+"""
+"""The same where the control plane is; last, since the plugin of the pods' network asks it."""
+CA_HASH = f"grep -o 'sha256:[0-9a-f]*' {INIT_LOG} | tail -n 1\n"
+"""How the workers know the cluster's CA: kubeadm ends with the command by which they may join."""
 
 
 def member(node: NodeSpec) -> Member:
@@ -81,21 +92,26 @@ def cluster_spec(topology: Topology, parts: ClusterParts) -> ClusterSpec:
     )
 
 
-def layout_script(kit: Kit, topology: Topology) -> str:
-    """What a node gets once: all of a node for the CRI, kubelet, and kubeadm's orders."""
+def making(topology: Topology, parts: ClusterParts) -> str:
+    """All that makes a cluster of nodes that are laid out, but for the hash of its CA."""
+    joins = (join_script(topology, parts, worker, ca_hash="") for worker in topology.workers)
+    return INIT + APPLY + "".join(joins) + END
+
+
+def join_script(topology: Topology, parts: ClusterParts, worker: NodeSpec, *, ca_hash: str) -> str:
+    """What makes a node of *worker*, which is laid out, a node of the cluster."""
+    spec = cluster_spec(topology, parts)
+    order = kubeadm.join_configuration(spec, member(worker), ca_hash=ca_hash)
+    return _write(f"{FOLDER}/join.yaml", order) + JOIN
+
+
+def layout_script(kit: Kit, topology: Topology, node: NodeSpec) -> str:
+    """What a *node* gets once: all of a node for the CRI, kubelet, and kubeadm's orders."""
     parts = parts_of(kit)
     programs = {one.name: artefact_disk.path_of(one) for one in parts.programs}
-    files = {
-        kubelet.UNIT_PATH: kubelet.UNIT,
-        kubelet.DROP_IN_PATH: kubelet.DROP_IN,
-        f"{FOLDER}/init.yaml": kubeadm.init_configuration(cluster_spec(topology, parts)),
-        f"{FOLDER}/objects.json": documents.for_kubectl(
-            [objects.namespace(), *map(objects.runtime_class, kit.handlers)]
-        ),
-        **{f"{kubeadm.PATCHES}/{name}": text for name, text in kubeadm.patches().items()},
-    }
-    if parts.has_calico:
-        files[f"{FOLDER}/calico.json"] = documents.for_kubectl(parts.calico)
+    files = {kubelet.UNIT_PATH: kubelet.UNIT, kubelet.DROP_IN_PATH: kubelet.DROP_IN}
+    if node.role is not Role.WORKER:
+        files |= _orders(kit, topology)
     return (
         cri_node.layout_script(kit, topology.sandbox)
         + f"ln -s {programs['kubelet']} {kubelet.BINARY}\n"
@@ -105,14 +121,15 @@ def layout_script(kit: Kit, topology: Topology) -> str:
     )
 
 
-def import_script(kit: Kit, workload: WorkloadImage) -> str:
+def import_script(kit: Kit, workload: WorkloadImage, node: NodeSpec) -> str:
     """Import what pods are made of for each snapshotter, and the cluster's own for one."""
     parts = parts_of(kit)
+    images = parts.images_of_workers if node.role is Role.WORKER else parts.images
     own = "".join(
         cri_node.import_line(artefact_disk.path_of(image), Snapshotter.OVERLAYFS)
-        for image in parts.images
+        for image in images
     )
-    names = [workload.reference, kit.pause.name, *(image.name for image in parts.images)]
+    names = [workload.reference, kit.pause.name, *(image.name for image in images)]
     pins = "".join(f"{cri_node.CTR} images label {name} {PINNED} >/dev/null\n" for name in names)
     return cri_node.import_script(kit) + own + pins
 
@@ -122,6 +139,21 @@ def parts_of(kit: Kit) -> ClusterParts:
     if kit.cluster is None:
         raise ValueError("the kit is not for a cluster")
     return kit.cluster
+
+
+def _orders(kit: Kit, topology: Topology) -> dict[str, str]:
+    """What kubeadm and kubectl are told where the control plane is, by path."""
+    parts = parts_of(kit)
+    files = {
+        f"{FOLDER}/init.yaml": kubeadm.init_configuration(cluster_spec(topology, parts)),
+        f"{FOLDER}/objects.json": documents.for_kubectl(
+            [objects.namespace(), *map(objects.runtime_class, kit.handlers)]
+        ),
+        **{f"{kubeadm.PATCHES}/{name}": text for name, text in kubeadm.patches().items()},
+    }
+    if parts.has_calico:
+        files[f"{FOLDER}/calico.json"] = documents.for_kubectl(parts.calico)
+    return files
 
 
 def _write(path: str, text: str) -> str:

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from lab.cluster.documents import Document
 
 PROGRAMS = ("kubeadm", "kubelet", "kubectl")
-IMAGES = ("etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "kube-proxy")
+CONTROL_PLANE = ("etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler")
+IMAGES = (*CONTROL_PLANE, "kube-proxy")
 """By the last word of their names: those that kubeadm starts for the lab, in this order."""
 MANIFEST = "calico"
 
@@ -66,6 +67,11 @@ class ClusterParts:
     def carried(self) -> tuple[Artefact, ...]:
         """What the disk of artefacts holds of them."""
         return (*self.programs, *self.images)
+
+    @property
+    def images_of_workers(self) -> tuple[Artefact, ...]:
+        """Those that a node without a control plane may have to run."""
+        return tuple(image for image in self.images if _last(image) not in CONTROL_PLANE)
 
     @property
     def version(self) -> str:

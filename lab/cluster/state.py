@@ -11,6 +11,8 @@ from lab.cluster.objects import NAMESPACE
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+ON_EACH_NODE = ("kube-proxy", "calico-node")
+"""The components of which every node has a pod."""
 BOOTED = "boot time"
 STATE = "nodes and pods"
 
@@ -41,7 +43,11 @@ def lacks(answers: Mapping[str, str], *, nodes: int, components: Iterable[str]) 
         return f"{len(ready)} of {nodes} nodes are Ready"
     pods = [item for item in items if item["kind"] == "Pod" and _is_clusters(item)]
     names = [pod["metadata"]["name"] for pod in pods]
-    missing = [one for one in components if not any(name.startswith(one) for name in names)]
+    missing = [
+        one
+        for one in components
+        if sum(name.startswith(one) for name in names) < (nodes if one in ON_EACH_NODE else 1)
+    ]
     waiting = [*missing, *sorted({pod["metadata"]["name"] for pod in pods if _lacks(pod, since)})]
     return f"not Ready: {', '.join(waiting)}" if waiting else ""
 

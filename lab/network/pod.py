@@ -110,5 +110,5 @@ def _routes(answer: dict[str, Any]) -> Iterator[Route]:
 def _failed(words: str) -> SandboxError:
     return SandboxError(
         f"the CNI plugin made no network: {words}",
-        remedy="run the plugin by hand on the node: `lab shell node-1`",
+        remedy="run the plugin by hand on the node: `lab shell NODE`",
     )

@@ -1,9 +1,9 @@
 """
 A sandbox that is a pod of Kubernetes: asked for by kubectl, and told to run by ``kubectl exec``.
 
-kubectl runs on the node, where the API is. That is why testinfra's own kubectl backend is not
-used: it runs kubectl where testinfra runs. What is in effect is read by the code that reads it
-of Kata without Kubernetes, and of the runc that the lab starts itself.
+kubectl runs where the control plane is. That is why testinfra's own kubectl backend is not
+used: it runs kubectl where testinfra runs. What is in effect is read on the pod's own node, by the
+code that reads it of Kata without Kubernetes, and of the runc that the lab starts itself.
 """
 
 from __future__ import annotations
@@ -86,6 +86,7 @@ class PodSandbox:
         self.cell = cell
         self.id = name
         self.node = setting.node
+        self._control_plane = setting.control_plane
         self.ready_s = 0.0
         self.expected = MODELS[cell.network].EXPECTED if cell.runtime in KATA else RUNCS
         self.pod: Pod = pods.custom(name, number)
@@ -109,17 +110,18 @@ class PodSandbox:
             SandboxError: if it does not, with the event that says why.
             CommandError: if the API refuses it.
         """
+        # The lab's own CNI plugin asks for it; Calico, where it is there, does not.
+        announced = f"echo '{announcement(str(self.pod.address))}' >{PODS}/{self.id}\n"
+        self.node.script(announced, timeout_s=APPLY_TIMEOUT_S)
         started = time.monotonic()
         document = self._describe(
             self._handler, name=self.id, node=self.node.name, image=self._image
         )
-        script = (
-            # The lab's own CNI plugin asks for it; Calico, where it is there, does not.
-            f"echo '{announcement(str(self.pod.address))}' >{PODS}/{self.id}\n"
+        created = (
             f"{KUBECTL_LAB} {CREATE} -f - >/dev/null <<'POD'\n"
             f"{documents.for_kubectl([document])}POD\n"
         )
-        self.node.script(script, timeout_s=APPLY_TIMEOUT_S)
+        self._control_plane.script(created, timeout_s=APPLY_TIMEOUT_S)
         self._wait_until_ready(restarts=0)
         self.run(["true"], timeout_s=QUESTIONS_TIMEOUT_S)
         self.ready_s = time.monotonic() - started
@@ -154,7 +156,7 @@ class PodSandbox:
         # kubectl's end is not the program's: that has a deadline of its own.
         limited = ["timeout", "-s", "KILL", f"{timeout_s:g}", *argv]
         fed = ["sh", "-c", 'printf %s "$0" | "$@"', stdin, *limited] if stdin else limited
-        done = self.node.run([*self._exec(), *fed], timeout_s=timeout_s, check=False)
+        done = self._control_plane.run([*self._exec(), *fed], timeout_s=timeout_s, check=False)
         if done.returncode and EXITED not in done.stderr:
             problem = f"{self.id} cannot be told to run {argv[0]}: {done.stderr.strip()}"
             raise SandboxError(problem, remedy=REMEDY)
@@ -166,14 +168,14 @@ class PodSandbox:
     def run_in(self, container: str, argv: Sequence[str], *, timeout_s: float) -> Completed:
         """Run *argv* in another *container* of the pod; that it fails is no error."""
         line = [*self._exec(container=container), *argv]
-        return self.node.run(line, timeout_s=timeout_s, check=False)
+        return self._control_plane.run(line, timeout_s=timeout_s, check=False)
 
     @contextmanager
     def background(self, argv: Sequence[str], *, listening: int | None = None) -> Iterator[None]:
         """Run *argv* in it beside the block; with *listening*, wait for that port first."""
         pid_file = f"/tmp/lab-{next(self._programs)}.pid"  # noqa: S108 - the container's own
         script = f'echo $$ >{pid_file}; exec "$@"'
-        with self.node.background([*self._exec(), "sh", "-c", script, "sh", *argv]):
+        with self._control_plane.background([*self._exec(), "sh", "-c", script, "sh", *argv]):
             try:
                 if listening is not None:
                     wait = listening_script(listening)
@@ -210,9 +212,10 @@ class PodSandbox:
         inside = kata_evidence.IN_GUEST if kata else runc_pod.INSIDE
         runtime_class = f"{KUBECTL_LAB} get pod {self.id} -o jsonpath={{.spec.runtimeClassName}}"
         answers = {
-            **self.node.gather(
-                {**on_node, RUNTIME_CLASS: runtime_class}, timeout_s=QUESTIONS_TIMEOUT_S
+            **self._control_plane.gather(
+                {RUNTIME_CLASS: runtime_class}, timeout_s=QUESTIONS_TIMEOUT_S
             ),
+            **self.node.gather(on_node, timeout_s=QUESTIONS_TIMEOUT_S),
             **self.gather(inside, timeout_s=QUESTIONS_TIMEOUT_S),
         }
         facts = (
@@ -234,12 +237,15 @@ class PodSandbox:
         """The pod's events, and what Kata and containerd have logged since its start."""
         since = f"$(stat -c @%Y {PODS}/{self.id})"
         log = (
-            f"{pod_state.events_question(self.id)};"
-            f" journalctl -q -o short-monotonic --since {since} SYSLOG_IDENTIFIER=kata"
+            f"journalctl -q -o short-monotonic --since {since} SYSLOG_IDENTIFIER=kata"
             " + SYSLOG_IDENTIFIER=virtiofsd + _SYSTEMD_UNIT=containerd.service"
             f" | tail -c {LOG_TAIL_BYTES}"
         )
-        return self.node.gather({"log": log}, timeout_s=QUESTIONS_TIMEOUT_S)["log"]
+        events = {"events": pod_state.events_question(self.id)}
+        return (
+            self._control_plane.gather(events, timeout_s=QUESTIONS_TIMEOUT_S)["events"]
+            + self.node.gather({"log": log}, timeout_s=QUESTIONS_TIMEOUT_S)["log"]
+        )
 
     def stop(self) -> None:
         """
@@ -248,16 +254,19 @@ class PodSandbox:
         Raises:
             SandboxError: if something of it is still there afterwards.
         """
+        delete = f"{KUBECTL_LAB} delete pod {self.id} --ignore-not-found --wait=false >/dev/null\n"
+        asked = self._control_plane.run(
+            ["sh", "-s"], timeout_s=STOP_TIMEOUT_S, check=False, stdin=delete
+        )
         done = self.node.run(["sh", "-s"], timeout_s=STOP_TIMEOUT_S, stdin=self._stop_script())
         if problem := done.stdout.rpartition("left: ")[2].strip():
-            detail = done.stderr.strip()
+            detail = (asked.stderr + done.stderr).strip()
             raise SandboxError(f"{self.id} left {problem} behind: {detail}", remedy=REMEDY)
 
     def _stop_script(self) -> str:
-        """Delete the pod, wait until it runs no more, remove it, and print what is left."""
+        """Wait until the pod, which is deleted, runs no more; remove it, print what is left."""
         ids = f"crictl pods -q --namespace {objects.NAMESPACE} --name '^{self.id}$'"
         return (
-            f"{KUBECTL_LAB} delete pod {self.id} --ignore-not-found --wait=false >/dev/null\n"
             f"ids=$({ids})\n"
             f'tries=0; while [ -n "$({ids} --state ready)" ] && [ $tries -lt {STOP_TRIES} ]; do'
             " tries=$((tries + 1)); sleep 0.5; done\n"
@@ -335,7 +344,8 @@ class PodSandbox:
         return self._started
 
     def _state(self) -> PodState:
-        answers = self.node.gather({"pod": pod_state.QUESTION}, timeout_s=APPLY_TIMEOUT_S)
+        question = {"pod": pod_state.QUESTION}
+        answers = self._control_plane.gather(question, timeout_s=APPLY_TIMEOUT_S)
         return pod_state.read(answers["pod"], name=self.id)
 
     def _exec(self, *, container: str = objects.CONTAINER) -> list[str]:

@@ -1,4 +1,4 @@
-"""What every sandbox of a lab is started from: the same node, programs and images."""
+"""What every sandbox of a lab is started from: the same nodes, programs and images."""
 
 from __future__ import annotations
 
@@ -18,14 +18,17 @@ CTR = f"ctr -n {CONTAINERD_NAMESPACE}"
 START_TIMEOUT_S = 120.0
 STOP_TIMEOUT_S = 90.0
 QUESTIONS_TIMEOUT_S = 60.0
-REMEDY = "look at the node: `lab matrix --keep failed`, then `lab shell node-1`"
+REMEDY = "look at the node: `lab matrix --keep failed`, then `lab shell NODE`"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Setting:
-    """The node, and what on it a sandbox is made from."""
+    """The nodes, and what on the measured one a sandbox is made from."""
 
     node: Node
+    """The one that is measured: sandboxes run on it, and what is in effect is read there."""
+    control_plane: Node
+    """The one where kubectl is and a pod is asked for; the same one where there is but one."""
     topology: Topology
     image: str
     """The workload image's name in containerd."""
@@ -44,6 +47,16 @@ class Setting:
     """By name: the digest of the manifest of each container image that the node may run."""
     locked_programs: Mapping[str, str] = field(default_factory=dict)
     """By path on the node: the SHA-256 of each program that it has of the artefacts."""
+
+    @property
+    def nodes(self) -> tuple[Node, ...]:
+        """The nodes without which nothing can be measured, each once."""
+        return (self.node,) if self.is_single else (self.node, self.control_plane)
+
+    @property
+    def is_single(self) -> bool:
+        """Whether kubectl, if there is one, is on the node that is measured."""
+        return self.control_plane is self.node
 
 
 def pss_script(pid_question: str) -> str:

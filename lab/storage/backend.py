@@ -96,7 +96,7 @@ def volume_of(mounts: str, *, snapshotter: Snapshotter, key: str, folder: str) -
     if words[:1] != ("mount",):
         raise SandboxError(
             f"containerd's {snapshotter} snapshotter prepared nothing: {mounts.strip()}",
-            remedy="run `ctr plugins ls` on the node: `lab shell node-1`",
+            remedy="run `ctr plugins ls` on the node: `lab shell NODE`",
         )
     return Volume(snapshotter=snapshotter, key=key, mount=words, folder=folder)
 

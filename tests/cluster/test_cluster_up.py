@@ -1,17 +1,27 @@
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 import pytest
 
 from lab.cluster import cluster_up, kube_node, state
+from lab.cluster.artefacts.loaded import load_artefacts
+from lab.cluster.cluster_up import ClusterNodes
+from lab.cluster.kit import Kit
 from lab.errors import ClusterError, told
-from tests.cluster import recorded
+from lab.loader import load_topology
+from tests.cluster import built, recorded
+from tests.cluster.specimens import CA_HASH
 from tests.runtime.fake_node import FakeNode, completed, gathered
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from lab.cluster.parts import ClusterParts
+
+SINGLE = load_topology("k8s-single")
+PAIR = load_topology("k8s-calico-kata")
 UP = gathered(
     {state.BOOTED: f"{recorded.BOOTED}\n", state.STATE: recorded.text("nodes-and-pods.json")}
 )
@@ -32,50 +42,160 @@ def node(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeNode:
     return fake
 
 
-def test_a_cluster_is_made_waited_for_and_ended(node: FakeNode) -> None:
-    cluster_up.make(node, has_calico=False)
+@pytest.fixture
+def single(node: FakeNode) -> ClusterNodes:
+    """A cluster of the one node."""
+    return ClusterNodes(control_plane=node)
+
+
+@pytest.fixture
+def parts(tmp_path: Path) -> ClusterParts:
+    lock_file = built.fill_cluster(tmp_path / "built")
+    return kube_node.parts_of(Kit.of_cluster(load_artefacts(lock_file, tmp_path / "built")))
+
+
+def up(*nodes: str) -> str:
+    """What the recorded cluster would say if it were of *nodes*."""
+    items = recorded.data("nodes-and-pods.json")["items"]
+    everywhere = [
+        item
+        for item in items
+        if item["kind"] == "Node" or item["metadata"]["name"].startswith("kube-proxy")
+    ]
+    others = [item for item in items if item not in everywhere]
+    text = json.dumps({"items": [*others, *(everywhere * len(nodes))]})
+    return gathered({state.BOOTED: f"{recorded.BOOTED}\n", state.STATE: text})
+
+
+@pytest.fixture
+def worker(tmp_path: Path, node: FakeNode) -> FakeNode:
+    """A second node, and a control plane that knows of it."""
+    node.name = "control-1"
+    node.reply("get nodes,pods", up("control-1", "worker-1"))
+    node.reply("grep -o 'sha256:", f"{CA_HASH}\n")
+    return FakeNode(tmp_path, name="worker-1")
+
+
+@pytest.fixture
+def pair(node: FakeNode, worker: FakeNode) -> ClusterNodes:
+    return ClusterNodes.of(PAIR, {"control-1": node, "worker-1": worker})
+
+
+def test_a_cluster_is_made_waited_for_and_ended(
+    node: FakeNode, single: ClusterNodes, parts: ClusterParts
+) -> None:
+    cluster_up.make(single, SINGLE, parts)
 
     steps = [text for text in node.ran if "get nodes,pods" not in text]
     assert steps == [kube_node.INIT, kube_node.APPLY, kube_node.END]
 
 
-def test_a_prepared_one_is_started_and_waited_for(node: FakeNode) -> None:
+def test_a_prepared_one_is_started_and_waited_for(node: FakeNode, single: ClusterNodes) -> None:
     node.reply("get nodes,pods", iter([DOWN, UP]))
 
-    cluster_up.start(node, has_calico=False)
+    cluster_up.start(single, has_calico=False)
 
     assert node.ran[0] == kube_node.START
     assert len(node.ran) == 3
 
 
 def test_one_with_calico_is_not_up_without_it(
-    node: FakeNode, monkeypatch: pytest.MonkeyPatch
+    single: ClusterNodes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(cluster_up, "READY_TIMEOUT_S", 0.0)
 
     with pytest.raises(ClusterError, match="not Ready: calico-node"):
-        cluster_up.start(node, has_calico=True)
+        cluster_up.start(single, has_calico=True)
 
 
 def test_one_that_does_not_come_names_what_fails(
-    node: FakeNode, monkeypatch: pytest.MonkeyPatch
+    node: FakeNode, single: ClusterNodes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(cluster_up, "READY_TIMEOUT_S", 0.0)
     node.reply("get nodes,pods", DOWN)
     node.reply("journalctl", gathered({"log": "node not found\n"}))
 
     with pytest.raises(ClusterError, match="the API does not answer: connection refused") as caught:
-        cluster_up.start(node, has_calico=False)
+        cluster_up.start(single, has_calico=False)
 
     assert "kubelet said last:\n  node not found" in told(caught.value)
     assert "journalctl --no-pager -u kubelet" in caught.value.remedy
 
 
-def test_a_kubeadm_that_fails_is_quoted(node: FakeNode) -> None:
+def test_a_kubeadm_that_fails_is_quoted(
+    node: FakeNode, single: ClusterNodes, parts: ClusterParts
+) -> None:
     node.reply("kubeadm init", completed(status=1, stderr="exit"))
     node.reply(f"tail -n 15 {kube_node.INIT_LOG}", gathered({"log": "[preflight] Some fatal\n"}))
 
     with pytest.raises(ClusterError, match="kubeadm makes no control plane") as caught:
-        cluster_up.make(node, has_calico=False)
+        cluster_up.make(single, SINGLE, parts)
 
     assert "[preflight] Some fatal" in told(caught.value)
+
+
+def test_a_worker_joins_once_the_control_plane_is_there_and_ends_before_it(
+    node: FakeNode, worker: FakeNode, pair: ClusterNodes, parts: ClusterParts
+) -> None:
+    order = node.order = worker.order
+
+    cluster_up.make(pair, PAIR, parts)
+
+    (joined,) = (text for text in worker.ran if "kubeadm join" in text)
+    assert f"- {CA_HASH}\n" in joined
+    assert "apiServerEndpoint: 198.18.1.1:6443\n" in joined
+    assert worker.ran[-1] == kube_node.END_WORKER
+    assert node.ran[-1] == kube_node.END
+    assert order[0] == order[-1] == "control-1"
+    assert order[-2] == "worker-1"
+
+
+def test_a_workers_kubelet_is_started_once_the_api_answers(
+    node: FakeNode, worker: FakeNode, pair: ClusterNodes
+) -> None:
+    cluster_up.start(pair, has_calico=False)
+
+    assert node.ran[0] == kube_node.START
+    assert worker.ran == [kube_node.START_WORKER]
+
+
+@pytest.mark.usefixtures("worker")
+def test_a_cluster_is_not_up_until_each_node_has_what_belongs_on_it(
+    node: FakeNode, pair: ClusterNodes
+) -> None:
+    answers = iter([up("control-1"), up("control-1", "worker-1")])
+    node.reply("get nodes,pods", answers)
+
+    cluster_up.start(pair, has_calico=False)
+
+    assert next(answers, None) is None
+
+
+def test_a_worker_that_fails_is_named_where_the_control_plane_does_not(
+    node: FakeNode, worker: FakeNode, pair: ClusterNodes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cluster_up, "READY_TIMEOUT_S", 0.0)
+    node.reply("get nodes,pods", up("control-1"))
+    worker.reply("is-active", gathered({"kubelet": "failed\n", "containers": ""}))
+    worker.reply("journalctl", gathered({"log": "no such node\n"}))
+
+    with pytest.raises(ClusterError, match="1 of 2 nodes are Ready; on worker-1 kubelet") as caught:
+        cluster_up.start(pair, has_calico=False)
+
+    assert "no such node" in told(caught.value)
+    assert "worker-1" in caught.value.remedy
+
+
+def test_a_worker_that_cannot_join_is_quoted(
+    worker: FakeNode, pair: ClusterNodes, parts: ClusterParts
+) -> None:
+    worker.reply("kubeadm join", completed(status=1, stderr="exit"))
+    worker.reply("is-active", gathered({"kubelet": "active\n", "containers": "{}"}))
+    worker.reply(
+        f"tail -n 15 {kube_node.JOIN_LOG}", gathered({"log": "couldn't validate the CA\n"})
+    )
+
+    with pytest.raises(ClusterError, match="joins no control plane; on worker-1") as caught:
+        cluster_up.make(pair, PAIR, parts)
+
+    assert "couldn't validate the CA" in told(caught.value)

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lab.cluster import containerd
-from lab.prepare import ACTIVATE
+from lab.node_scripts import ACTIVATE
 from tests.cluster.specimens import PAUSE, every_handler
 
 if TYPE_CHECKING:

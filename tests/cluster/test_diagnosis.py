@@ -85,6 +85,6 @@ def test_the_error_names_the_component_its_last_words_and_the_command(tmp_path: 
     error = diagnosis.explained(node, "kubeadm makes no control plane")
 
     assert isinstance(error, ClusterError)
-    assert error.problem == "kubeadm makes no control plane; etcd is exited"
+    assert error.problem == "kubeadm makes no control plane; on node-1 etcd is exited"
     assert "crictl logs --tail 15" in error.remedy
     assert "etcd said last:\n  bind: address already in use" in told(error)

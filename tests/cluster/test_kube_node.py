@@ -16,13 +16,14 @@ from lab.image.build import WorkloadImage
 from lab.loader import load_topology
 from lab.matrix import Runtime
 from tests.cluster import built
-from tests.cluster.specimens import DATA
+from tests.cluster.specimens import CA_HASH, DATA
 from tests.cluster.test_cri_node import heredoc
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 SINGLE = load_topology("k8s-single")
+PAIR = load_topology("k8s-calico-kata")
 MANIFEST = (DATA / "calico.yaml").read_text()
 
 
@@ -102,12 +103,16 @@ def test_no_pod_is_started_by_the_reference(tmp_path: Path) -> None:
 def test_every_script_is_one_that_a_shell_understands(tmp_path: Path) -> None:
     kit = made(tmp_path / "built", manifest=MANIFEST)
     scripts = (
-        kube_node.layout_script(kit, SINGLE),
-        kube_node.import_script(kit, workload(tmp_path)),
+        kube_node.layout_script(kit, SINGLE, SINGLE.node),
+        kube_node.import_script(kit, workload(tmp_path), SINGLE.node),
         kube_node.INIT,
         kube_node.APPLY,
         kube_node.START,
         kube_node.END,
+        kube_node.layout_script(kit, PAIR, PAIR.node),
+        kube_node.making(PAIR, kube_node.parts_of(kit)),
+        kube_node.CA_HASH,
+        kube_node.START_WORKER,
     )
 
     done = subprocess.run(
@@ -118,7 +123,9 @@ def test_every_script_is_one_that_a_shell_understands(tmp_path: Path) -> None:
 
 
 def test_kubeadm_makes_one_node_at_the_address_that_sandboxes_reach(kit: Kit) -> None:
-    init = heredoc(kube_node.layout_script(kit, SINGLE), "/etc/kubernetes/lab/init.yaml")
+    init = heredoc(
+        kube_node.layout_script(kit, SINGLE, SINGLE.node), "/etc/kubernetes/lab/init.yaml"
+    )
 
     assert "advertiseAddress: 198.18.0.1\n" in init
     assert "kubernetesVersion: v1.36.4\n" in init
@@ -126,7 +133,9 @@ def test_kubeadm_makes_one_node_at_the_address_that_sandboxes_reach(kit: Kit) ->
 
 
 def test_each_handler_has_its_runtime_class(kit: Kit) -> None:
-    text = heredoc(kube_node.layout_script(kit, SINGLE), "/etc/kubernetes/lab/objects.json")
+    text = heredoc(
+        kube_node.layout_script(kit, SINGLE, SINGLE.node), "/etc/kubernetes/lab/objects.json"
+    )
 
     items = json.loads(text)["items"]
     assert [item["kind"] for item in items] == ["Namespace", "RuntimeClass", "RuntimeClass"]
@@ -137,7 +146,7 @@ def test_the_labs_plugin_makes_the_network_only_where_calico_does_not(tmp_path: 
     places = {}
     for manifest in ("", MANIFEST):
         script = kube_node.layout_script(
-            made(tmp_path / f"b{bool(manifest)}", manifest=manifest), SINGLE
+            made(tmp_path / f"b{bool(manifest)}", manifest=manifest), SINGLE, SINGLE.node
         )
         config = tomllib.loads(heredoc(script, "/etc/containerd/config.toml"))
         cni = config["plugins"]["io.containerd.grpc.v1.cri"]["cni"]
@@ -147,7 +156,7 @@ def test_the_labs_plugin_makes_the_network_only_where_calico_does_not(tmp_path: 
 
 
 def test_every_image_is_imported_and_kept(tmp_path: Path, kit: Kit) -> None:
-    script = kube_node.import_script(kit, workload(tmp_path))
+    script = kube_node.import_script(kit, workload(tmp_path), SINGLE.node)
 
     pinned = [line.split()[5] for line in script.splitlines() if " label " in line]
     assert pinned == [
@@ -171,4 +180,60 @@ def test_the_programs_are_locked_by_their_path_on_the_node(kit: Kit) -> None:
 
 def test_a_kit_without_a_cluster_makes_none(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="not for a cluster"):
-        kube_node.layout_script(built.kit(tmp_path / "built"), SINGLE)
+        kube_node.layout_script(built.kit(tmp_path / "built"), SINGLE, SINGLE.node)
+
+
+def test_of_two_nodes_only_the_control_plane_has_orders_for_a_control_plane(kit: Kit) -> None:
+    control, worker = (kube_node.layout_script(kit, PAIR, node) for node in PAIR.nodes)
+
+    init = heredoc(control, "/etc/kubernetes/lab/init.yaml")
+    assert "advertiseAddress: 198.18.1.1\n" in init
+    assert "taints: []" not in init
+    assert "objects.json" not in worker
+    assert "/etc/kubernetes/lab" not in worker
+    assert "/etc/kubernetes/patches" not in worker
+    assert "/usr/bin/kubelet" in worker
+    assert "/etc/systemd/system/kubelet.service" in worker
+
+
+def test_a_worker_is_told_whom_to_join_and_by_what_to_know_it(kit: Kit) -> None:
+    script = kube_node.join_script(PAIR, kube_node.parts_of(kit), PAIR.node, ca_hash=CA_HASH)
+
+    assert heredoc(script, "/etc/kubernetes/lab/join.yaml") == (
+        (DATA / "kubeadm-join.yaml").read_text().replace("abcdef.", "katlab.")
+    )
+    assert script.endswith(kube_node.JOIN)
+
+
+def test_a_worker_has_no_images_of_a_control_plane(tmp_path: Path) -> None:
+    kit = made(tmp_path / "built", manifest=MANIFEST)
+
+    script = kube_node.import_script(kit, workload(tmp_path), PAIR.node)
+
+    assert "kube-apiserver" not in script
+    assert "etcd" not in script
+    assert "registry.k8s.io/kube-proxy:v1.36.4" in script
+    assert "quay.io/calico/node:v3.99.0" in script
+
+
+def test_all_that_makes_a_cluster_tells_one_kind_from_another(kit: Kit) -> None:
+    parts = kube_node.parts_of(kit)
+
+    assert "kubeadm join" not in kube_node.making(SINGLE, parts)
+    assert kube_node.making(PAIR, parts).count("kubeadm join") == 1
+
+
+def test_the_hash_of_the_ca_is_kubeadms_own_last_word(tmp_path: Path) -> None:
+    log = tmp_path / "init.log"
+    log.write_text(
+        "[certs] Using certificateDir folder\n"
+        "kubeadm join 198.18.1.1:6443 --token katlab.0123456789abcdef \\\n"
+        f"\t--discovery-token-ca-cert-hash {CA_HASH} \n"
+    )
+
+    script = kube_node.CA_HASH.replace(kube_node.INIT_LOG, str(log))
+    done = subprocess.run(
+        ["/bin/sh", "-eu"], input=script, capture_output=True, text=True, check=True
+    )
+
+    assert done.stdout.strip() == CA_HASH

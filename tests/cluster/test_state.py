@@ -53,6 +53,14 @@ def test_a_pod_that_is_yet_to_be_made_is_waited_for() -> None:
     assert lacks(items) == "not Ready: kube-proxy"
 
 
+def test_a_pod_that_belongs_on_each_node_is_waited_for_on_each() -> None:
+    nodes = [item for item in ITEMS if item["kind"] == "Node"]
+    proxies = [item for item in ITEMS if item["metadata"]["name"].startswith("kube-proxy")]
+
+    assert lacks([*ITEMS, *nodes], nodes=2) == "not Ready: kube-proxy"
+    assert lacks([*ITEMS, *nodes, *proxies], nodes=2) == ""
+
+
 def test_a_pod_whose_containers_are_yet_to_be_made_is_waited_for() -> None:
     items = changed("kube-proxy", lambda pod: pod["status"].pop("containerStatuses"))
 

@@ -53,11 +53,13 @@ def cni_result(*, mac: str, address: str) -> str:
 class FakeNode(Node):
     """Everything a node does goes through its `run`: that is what is played here."""
 
-    def __init__(self, sockets: Path) -> None:
-        super().__init__(Access(name="node-1", sockets=sockets))
+    def __init__(self, sockets: Path, *, name: str = "node-1") -> None:
+        super().__init__(Access(name=name, sockets=sockets))
         self._replies: list[tuple[str, Reply]] = []
         self.ran: list[str] = []
         """What was run so far: the script, or the command where there was none."""
+        self.order: list[str] = []
+        """Its name, as often as it was told something; two nodes may share it."""
         self.forwarded: list[str] = []
         self.beside: list[str] = []
         """What runs in the background now."""
@@ -75,6 +77,7 @@ class FakeNode(Node):
         assert timeout_s > 0
         text = stdin or " ".join(argv)
         self.ran.append(text)
+        self.order.append(self.name)
         reply = next((reply for mark, reply in self._replies if mark in text), "")
         if isinstance(reply, Exception):
             raise reply
@@ -101,9 +104,15 @@ class FakeNode(Node):
         self.forwarded = [each for each in self.forwarded if each != f"{remote} -> {local.name}"]
 
 
-def setting(node: Node, handlers: Mapping[Cell, Handler] | None = None) -> Setting:
+def setting(
+    node: Node,
+    handlers: Mapping[Cell, Handler] | None = None,
+    *,
+    control_plane: Node | None = None,
+) -> Setting:
     return Setting(
         node=node,
+        control_plane=control_plane or node,
         topology=Topology(
             name="bench", nodes=(NodeSpec(name="node-1", cpus=2, memory_mib=4096, pool_gib=8),)
         ),

@@ -61,7 +61,8 @@ def test_the_api_is_asked_for_a_pod_of_the_cells_class(node: FakeNode, sandbox: 
     (asked,) = json.loads(applied.partition("<<'POD'\n")[2].removesuffix("POD\n"))["items"]
     assert asked["spec"]["runtimeClassName"] == "veth-overlayfs-runc"
     assert asked["spec"]["nodeName"] == "node-1"
-    assert "IP=10.192.181.55/32;MTU=1440" in applied
+    (announced,) = (text for text in node.ran if "IP=10.192.181.55/32;MTU=1440" in text)
+    assert node.ran.index(announced) < node.ran.index(applied)
     assert sandbox.address == "10.192.181.55"
     assert sandbox.ready_s > 0
 
@@ -162,16 +163,26 @@ def test_a_restart_is_the_kubelets_and_counted(
 
 
 def test_a_pod_is_deleted_and_nothing_is_left(node: FakeNode, sandbox: PodSandbox) -> None:
-    node.reply("delete pod", "left: \n")
+    node.reply("crictl rmp", "left: \n")
     sandbox.stop()
 
-    script = node.ran[-1]
-    assert "delete pod boot0 --ignore-not-found" in script
+    delete, script = node.ran[-2:]
+    assert "delete pod boot0 --ignore-not-found" in delete
     assert "crictl rmp" in script
 
 
+def test_a_pod_that_the_api_does_not_delete_is_told_with_its_words(
+    node: FakeNode, sandbox: PodSandbox
+) -> None:
+    node.reply("delete pod", completed(stderr="connection refused\n", status=1))
+    node.reply("crictl rmp", "left: d00d\n")
+
+    with pytest.raises(SandboxError, match="boot0 left d00d behind: connection refused"):
+        sandbox.stop()
+
+
 def test_what_is_left_of_a_pod_is_an_error(node: FakeNode, sandbox: PodSandbox) -> None:
-    node.reply("delete pod", completed(stdout="left: 4711 qemu-system-x86_64\n", stderr="stuck"))
+    node.reply("crictl rmp", completed(stdout="left: 4711 qemu-system-x86_64\n", stderr="stuck"))
 
     with pytest.raises(SandboxError, match="boot0 left 4711 qemu-system-x86_64 behind: stuck"):
         sandbox.stop()
@@ -179,6 +190,36 @@ def test_what_is_left_of_a_pod_is_an_error(node: FakeNode, sandbox: PodSandbox) 
 
 def test_runc_has_no_configuration_to_keep(sandbox: PodSandbox) -> None:
     assert sandbox.configuration() == {}
+
+
+def test_on_two_nodes_the_api_is_asked_on_one_and_what_is_in_effect_on_the_other(
+    node: FakeNode, tmp_path: Path
+) -> None:
+    """The worker has no kubectl's configuration, the control plane no such container."""
+    control = FakeNode(tmp_path, name="control-1")
+    control.reply("get pods,events", gathered({"pod": LISTED}))
+    node.reply("kubectl", AssertionError("asked of the worker"))
+    control.reply("crictl", AssertionError("asked of the control plane"))
+    plain = setting(node, {CELL: Handler(cell=CELL)}, control_plane=control)
+    sandbox = PodSandbox(plain, CELL, name="boot0", number=0)
+    evidence = recorded.data("evidence-runc-pod.json")
+    control.reply("jsonpath={.spec.runtimeClassName}", gathered(evidence))
+    control.reply("cat /proc/self/mounts", gathered(evidence))
+    node.reply("cgroups", gathered(evidence))
+
+    sandbox.start()
+    with sandbox.background(["iperf3", "--server"]):
+        assert control.beside
+        assert not node.beside
+    sandbox.prove()
+    sandbox.console()
+    sandbox.drop_caches("/lab/file")
+    sandbox.stop()
+
+    (created,) = (text for text in control.ran if " create --validate=false" in text)
+    assert '"nodeName": "node-1"' in created
+    assert any("crictl inspectp" in text for text in node.ran)
+    assert any("journalctl" in text for text in node.ran)
 
 
 def _ids() -> str:

@@ -1,0 +1,75 @@
+"""On what a run measures: its machines, images, versions and settings, for the record."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from lab import host
+from lab.cluster import artefact_disk
+from lab.records import Environment
+from lab.virt.xml import UNMITIGATED, Accelerator
+
+if TYPE_CHECKING:
+    from lab.launch import Decided
+    from lab.node import Node
+    from lab.topology import Topology
+
+VERSIONS_TIMEOUT_S = 60.0
+
+
+def environment(decided: Decided, node: Node) -> Environment:
+    """On what the run of what was *decided* measures, with the versions that *node* has."""
+    topology, images = decided.topology, decided.images
+    is_emulated = decided.chosen.accelerator is Accelerator.TCG
+    kit = decided.kit
+    questions = {
+        "node kernel": "uname -r",
+        "node cpu": "sed -n 's/^model name.*: //p' /proc/cpuinfo | head -n1",
+        "qemu": f"{topology.qemu.binary} --version | head -n1",
+        "virtiofsd": f"{topology.virtiofsd.binary} --version",
+        "containerd": "containerd --version",
+        "runc": "runc --version | head -n1",
+        "iperf3": "iperf3 --version | head -n1",
+        "fio": "fio --version",
+        "sockperf": "sockperf --version | head -n1",
+    }
+    answers = node.gather(questions, timeout_s=VERSIONS_TIMEOUT_S)
+    return Environment(
+        accelerator=decided.chosen.accelerator,
+        is_emulated=is_emulated,
+        accelerator_reason=decided.chosen.reason,
+        host=host.facts(),
+        images={
+            "node": images.node.digest,
+            "guest": images.guest.digest,
+            "workload": images.workload.digest,
+            **({"artefacts": artefact_disk.digest(kit.carried)} if kit else {}),
+        },
+        versions={
+            "node's QEMU": host.qemu_version(decided.chosen.emulator or host.QEMU),
+            **{name: answer.strip() for name, answer in answers.items()},
+            **(kit.versions if kit else {}),
+        },
+        knobs={
+            **_control_plane(topology),
+            "node cpus": str(topology.node.cpus),
+            "node memory": f"{topology.node.memory_mib} MiB",
+            "sandbox cpus": str(topology.sandbox.cpus),
+            "sandbox memory": f"{topology.sandbox.memory_mib} MiB",
+            "kernel mitigations": f"{UNMITIGATED} in node and guest" if is_emulated else "default",
+            "guest memory": "2 MiB pages" if is_emulated else "as the node gives it",
+        },
+        local_artefacts=kit.built_locally if kit else "",
+    )
+
+
+def _control_plane(topology: Topology) -> dict[str, str]:
+    """The size of what runs beside the measured node, if anything does."""
+    other = topology.control_plane
+    if other is topology.node:
+        return {}
+    return {
+        "nodes": str(len(topology.nodes)),
+        "control plane cpus": str(other.cpus),
+        "control plane memory": f"{other.memory_mib} MiB",
+    }

@@ -1,0 +1,124 @@
+"""What the nodes of a lab need before any of them is started: disks, keys, wires, consoles."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from lab import wires
+from lab.disks import overlays
+from lab.labs import NodeRecord
+from lab.ledger import Entry, Kind
+from lab.virt.credentials import credentials, make_keys
+from lab.virt.xml import DomainSpec
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from lab.disks import Disks
+    from lab.image.build import NodeImage
+    from lab.ledger import Ledger
+    from lab.topology import NodeSpec, Topology
+    from lab.virt.credentials import Keys
+    from lab.virt.xml import Accelerator, DataLink
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Start:
+    """How the nodes of a topology are to be started."""
+
+    topology: Topology
+    image: NodeImage
+    disks: Mapping[str, Disks]
+    """By node."""
+    accelerator: Accelerator
+    console: Callable[[str], Path]
+    """Where the console of the node of that name is to be written."""
+    emulator: Path | None = None
+    """The QEMU that runs the nodes; None is the machine's own."""
+    keeps_disks: bool = False
+    """The nodes write to *disks* themselves, not to overlays: that is how they are prepared."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Machine:
+    """A node before it is started: all that it takes is there."""
+
+    spec: NodeSpec
+    record: NodeRecord
+    disks: Disks
+    keys: Keys
+    links: tuple[DataLink, ...]
+    credentials: tuple[str, ...]
+
+
+def machines(
+    start: Start, folder: Path, ledger: Ledger, ports: tuple[int, ...]
+) -> tuple[Machine, ...]:
+    """Make ready all nodes of the lab in *folder*, whose wires take *ports*."""
+    links = wires.laid(start.topology, ports)
+    return tuple(
+        _machine(start, spec, folder, ledger, links[spec.name]) for spec in start.topology.nodes
+    )
+
+
+def domain_spec(
+    machine: Machine, start: Start, *, owner: str, ssh_port: int, confined_by: str | None
+) -> DomainSpec:
+    """What the *machine* is to libvirt, once its port is chosen."""
+    return DomainSpec(
+        name=machine.record.domain,
+        owner=owner,
+        accelerator=start.accelerator,
+        cpus=machine.spec.cpus,
+        memory_mib=machine.spec.memory_mib,
+        kernel=start.image.kernel,
+        initramfs=start.image.initramfs,
+        root_disk=machine.disks.root,
+        data_disk=machine.disks.data,
+        artefact_disk=machine.disks.artefacts,
+        console=Path(machine.record.console),
+        ssh_port=ssh_port,
+        credentials=machine.credentials,
+        emulator=start.emulator,
+        data_links=machine.links,
+        confined_by=confined_by,
+    )
+
+
+def _machine(
+    start: Start, spec: NodeSpec, folder: Path, ledger: Ledger, links: tuple[DataLink, ...]
+) -> Machine:
+    sockets = _sockets_folder(ledger)
+    keys = make_keys(sockets / "keys")
+    disks = start.disks[spec.name]
+    console = start.console(spec.name)
+    console.parent.mkdir(parents=True, exist_ok=True)
+    networks = wires.configuration(start.topology, spec.name, links)
+    return Machine(
+        spec=spec,
+        record=NodeRecord(
+            name=spec.name,
+            domain=f"{folder.name}-{spec.name}",
+            console=str(console.absolute()),
+            sockets=str(sockets),
+            data_ports=tuple(link.port for link in links),
+        ),
+        disks=disks if start.keeps_disks else overlays(disks, spec.name, folder),
+        keys=keys,
+        links=links,
+        credentials=credentials(host_name=spec.name, keys=keys, networks=networks),
+    )
+
+
+def _sockets_folder(ledger: Ledger) -> Path:
+    """A short path, for unix sockets, that only its owner may enter."""
+    base = Path(os.environ.get("XDG_RUNTIME_DIR") or tempfile.gettempdir())
+    folder = base / f"kata-lab-{secrets.token_hex(4)}"
+    ledger.record(Entry(kind=Kind.FOLDER, name=str(folder)))
+    folder.mkdir(mode=0o700)
+    return folder
