@@ -146,14 +146,15 @@ def running(
         disks = prepared_disks(
             decided, console=lambda name: store.console_path(f"{name}-preparing"), say=say
         )
-    names = ", ".join(disks)
-    say(f"starting {names}; consoles are in {store.console_path('node').parent}")
+    for name in disks:
+        say(f"starting {name}; its console is {store.console_path(name)}")
     with stopwatch.spending(Activity.BOOTING):
         began = time.monotonic()
         lab = bring_up(start_of(decided, disks, console=store.console_path))
         stopwatch.node_ready_s = time.monotonic() - began
     try:
-        say(f"{names} answers ssh after {format_duration(stopwatch.node_ready_s)}")
+        said = format_duration(stopwatch.node_ready_s)
+        say(f"ssh answers on {', '.join(disks)} after {said}")
         with stopwatch.spending(Activity.BOOTING):
             prepare.activate(lab, decided.topology, decided.kit)
         setting = prepare.setting(decided.topology, decided.images, lab, decided.kit)

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from lab.topology import Topology
 
 SCRIPT_TIMEOUT_S = 600.0
+"""For a node that has this machine to itself."""
 
 
 def prepared(
@@ -158,10 +159,11 @@ def _prepare(start: Start, scripts: Mapping[str, str], kit: Kit | None) -> None:
 
 
 def _run(lab: Lab, scripts: Mapping[str, str]) -> None:
-    """Run a script on each node, on all at once."""
+    """Run a script on each node, on all at once; they share the processors of this machine."""
+    timeout_s = SCRIPT_TIMEOUT_S * len(scripts)
     together(
         [
-            partial(lab.nodes[name].script, text, timeout_s=SCRIPT_TIMEOUT_S)
+            partial(lab.nodes[name].script, text, timeout_s=timeout_s)
             for name, text in scripts.items()
         ]
     )

@@ -8,7 +8,6 @@ import socket
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,7 +21,6 @@ from lab.ledger import Entry, Kind, Ledger
 from lab.machine import domain_spec, machines
 from lab.node import Access, Node
 from lab.takedown import take_down
-from lab.together import together
 from lab.virt import domain
 from lab.virt.connection import connected, default_uri
 from lab.virt.xml import LOOPBACK, Accelerator, domain_xml
@@ -116,7 +114,8 @@ def _bring_up(start: Start, folder: Path) -> Lab:
         )
         write_atomic(folder / RECORD, msgspec.json.encode(record))
         nodes = [_start(machine, start, record, ledger) for machine in made]
-    together([partial(_wait_for_ssh, node, start) for node in nodes])
+    for node in nodes:  # they boot beside each other, whichever is asked first
+        _wait_for_ssh(node, start)
     return Lab(record, {node.name: node for node in nodes})
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+import threading
+from concurrent.futures import FIRST_EXCEPTION, Future, wait
 from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
@@ -16,15 +17,21 @@ def together(actions: Sequence[Callable[[], T]]) -> tuple[T, ...]:
     Do all *actions* at once, and return their answers in order.
 
     The first that fails is raised at once, and so is Ctrl-C. What the others do is not waited
-    for then: each has a deadline, and the machine that it talks to is about to go.
+    for then, nor does it keep the process from ending: each has a deadline, and the machine that
+    it talks to is about to go.
     """
-    executor = ThreadPoolExecutor(max_workers=max(1, len(actions)))
+    futures: list[Future[T]] = [Future() for _ in actions]
+    for action, future in zip(actions, futures, strict=True):
+        threading.Thread(target=_do, args=(action, future), daemon=True).start()
+    ended, _ = wait(futures, return_when=FIRST_EXCEPTION)
+    for future in futures:
+        if future in ended and (error := future.exception()) is not None:
+            raise error
+    return tuple(future.result() for future in futures)
+
+
+def _do(action: Callable[[], T], future: Future[T]) -> None:
     try:
-        futures = [executor.submit(action) for action in actions]
-        ended, _ = wait(futures, return_when=FIRST_EXCEPTION)
-        for future in futures:
-            if future in ended and (error := future.exception()) is not None:
-                raise error
-        return tuple(future.result() for future in futures)
-    finally:
-        executor.shutdown(wait=False, cancel_futures=True)
+        future.set_result(action())
+    except BaseException as error:  # noqa: BLE001 - handed to the caller, who raises it
+        future.set_exception(error)

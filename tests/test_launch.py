@@ -277,7 +277,7 @@ def test_a_topology_of_two_nodes_is_started_whole(
     (start,) = world.starts
     assert list(start.disks) == ["control-1", "worker-1"]
     assert start.console("worker-1") == campaign.store.console_path("worker-1")
-    assert "control-1, worker-1 answers ssh after 14 s" in campaign.said
+    assert "ssh answers on control-1, worker-1 after 14 s" in campaign.said
     environment = Run.load(campaign.store.path).environment
     assert environment is not None
     assert environment.knobs["nodes"] == "2"
@@ -290,7 +290,7 @@ def test_preparing_is_building_and_starting_is_booting(campaign: Campaign) -> No
 
     line = campaign.stopwatch.timeline
     assert (line.building_s, line.booting_s, line.node_ready_s) == (60, 20, 14)
-    assert "node-1 answers ssh after 14 s" in campaign.said
+    assert "ssh answers on node-1 after 14 s" in campaign.said
 
 
 def test_what_was_measured_on_is_on_record(campaign: Campaign) -> None:
@@ -377,7 +377,7 @@ def test_a_node_that_cannot_be_made_ready_or_left_is_taken_down(
 
 def test_a_screen_that_fails_does_not_leave_the_lab_up(campaign: Campaign) -> None:
     def say(text: str) -> None:
-        if "answers ssh" in text:
+        if "ssh answers" in text:
             raise BrokenPipeError
 
     with pytest.raises(BrokenPipeError):

@@ -22,6 +22,7 @@ KUBEADM_TIMEOUT_S = 900.0
 APPLY_TIMEOUT_S = 300.0
 START_TIMEOUT_S = 600.0
 READY_TIMEOUT_S = 600.0
+"""For each node: all share the processors of one machine."""
 ASK_TIMEOUT_S = 120.0
 END_TIMEOUT_S = 240.0
 FIRST = ("etcd", "kube-apiserver")
@@ -92,20 +93,20 @@ def start(nodes: ClusterNodes, *, has_calico: bool) -> None:
 
 def wait_until_up(nodes: ClusterNodes, *, has_calico: bool) -> None:
     """Wait until the API answers, and what it says of nodes and pods is good and of today."""
-    first = nodes.control_plane
+    first, count = nodes.control_plane, 1 + len(nodes.workers)
     questions = state.questions(kube_node.KUBECTL)
     components = diagnosis.COMPONENTS if has_calico else diagnosis.OWN
 
     def probe() -> None:
         answers = first.gather(questions, timeout_s=ASK_TIMEOUT_S)
-        if lack := state.lacks(answers, nodes=1 + len(nodes.workers), components=components):
+        if lack := state.lacks(answers, nodes=count, components=components):
             raise Pending(lack)
 
     try:
         wait_for(
             f"the cluster on {first.name}",
             probe,
-            timeout_s=READY_TIMEOUT_S,
+            timeout_s=READY_TIMEOUT_S * count,
             every_s=EVERY_S,
             remedy="read what its components say",
         )

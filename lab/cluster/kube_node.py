@@ -73,7 +73,7 @@ END = f"""\
 mv {" ".join(f"{MANIFESTS}/{name}" for name in LATER)} {FOLDER}/later/
 """
 """The same where the control plane is; last, since the plugin of the pods' network asks it."""
-CA_HASH = f"grep -o 'sha256:[0-9a-f]*' {INIT_LOG} | tail -n 1\n"
+CA_HASH = f"grep -o 'sha256:[0-9a-f]*' {INIT_LOG} | tail -n 1 | grep .\n"
 """How the workers know the cluster's CA: kubeadm ends with the command by which they may join."""
 
 
