@@ -14,6 +14,8 @@ SECOND = "second"
 """The other container of a pair."""
 HANDLER_LABEL = "kata-lab/handler"
 SANDBOX_LABEL = "kata-lab/sandbox"
+CONTROL_PLANE_TAINT = "node-role.kubernetes.io/control-plane"
+"""kubeadm's."""
 
 
 def namespace() -> Document:
@@ -39,6 +41,15 @@ def runtime_class(handler: Handler) -> Document:
 def pod(handler: Handler, *, name: str, node: str, image: str) -> Document:
     """The pod of a sandbox: one container of *image* on *node*, which waits to be told."""
     return _pod(handler, name=name, node=node, containers=(_container(CONTAINER, image),))
+
+
+def tolerant(handler: Handler, *, name: str, node: str, image: str) -> Document:
+    """The same where a control plane is, which keeps other pods off its node."""
+    made = pod(handler, name=name, node=node, image=image)
+    made["spec"]["tolerations"] = [
+        {"key": CONTROL_PLANE_TAINT, "operator": "Exists", "effect": "NoSchedule"}
+    ]
+    return made
 
 
 def pair(handler: Handler, *, name: str, node: str, image: str) -> Document:

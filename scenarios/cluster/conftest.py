@@ -1,17 +1,18 @@
-"""What the scenarios of a cluster ask for: the node's kubectl, and objects beside the sandbox."""
+"""What the scenarios of a cluster ask for: kubectl, and objects beside the sandbox."""
 
 from __future__ import annotations
 
-from contextlib import contextmanager
+import dataclasses
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 import pytest
 
-from lab.bench import NotMeasuredError
+from lab.bench import PEER, NotMeasuredError
 from lab.cluster import documents, objects
 from lab.cluster.kube_node import CREATE
 from lab.cluster.pod_state import KUBECTL_LAB
-from lab.errors import SandboxError, told
+from lab.errors import LabError, SandboxError, told
 from lab.outcome import Outcome
 from lab.runtime.pod import PodSandbox
 from lab.wait import Pending, wait_for
@@ -27,30 +28,69 @@ if TYPE_CHECKING:
 TIMEOUT_S = 180.0
 SERVICE = "peer"
 SERVICE_PORT = 5301
-PAIRS_NUMBER = 1000
-"""Its address is far from those of the boots."""
+PAIRS_NUMBER, FAR_NUMBER = 1000, 1001
+"""Their addresses are far from those of the boots."""
+FAR_NAME = "far-peer"
 LOOK = "look at its events: `lab shell`, then `kubectl describe`"
 
 
-@contextmanager
-def existing(node: Node, document: Document) -> Iterator[str]:
-    """Have an object while the block runs; hand out what kubectl calls it."""
-    name = f"{document['kind'].lower()}/{document['metadata']['name']}"
-    text = documents.for_kubectl([document])
-    node.script(f"{KUBECTL_LAB} {CREATE} -f - >/dev/null <<'LAB'\n{text}LAB\n", timeout_s=TIMEOUT_S)
-    try:
-        yield name
-    finally:
-        node.script(f"{KUBECTL_LAB} delete {name} >/dev/null\n", timeout_s=TIMEOUT_S)
+def need_calico(bench: Bench) -> None:
+    """Go on only where Calico itself is: the lab's plugin makes neither tunnel nor blocks."""
+    if not bench.setting.has_calico:
+        reason = "Calico's artefacts are not here: the lab's CNI plugin stands in for it"
+        raise NotMeasuredError(Outcome.UNSUPPORTED, reason)
+
+
+def need_two_nodes(bench: Bench) -> None:
+    """Go on only where there is something between nodes."""
+    if bench.setting.is_single:
+        reason = f"topology {bench.setting.topology.name} has one node: nothing is between nodes"
+        raise NotMeasuredError(Outcome.UNSUPPORTED, reason)
 
 
 @pytest.fixture(scope="session")
-def peer_service(peer: Sandbox, node: Node) -> Iterator[str]:
+def control_plane(bench: Bench) -> Node:
+    """The node where kubectl is; it is the measured one where that is the only one."""
+    return bench.setting.control_plane
+
+
+@pytest.fixture(scope="session")
+def far_peer(bench: Bench) -> Iterator[PodSandbox]:
+    """A pod of runc on the control plane's own node, which lives as long as the run."""
+    need_two_nodes(bench)
+    need_calico(bench)
+    there = dataclasses.replace(bench.setting, node=bench.setting.control_plane)
+    made = PodSandbox(there, PEER, name=FAR_NAME, number=FAR_NUMBER, describe=objects.tolerant)
+    try:
+        made.start()
+    except LabError as error:
+        with suppress(LabError):  # the first error is the one to tell
+            made.stop()
+        raise NotMeasuredError(Outcome.INFRA, told(error)) from error
+    yield made
+    made.stop()
+
+
+@contextmanager
+def existing(control_plane: Node, document: Document) -> Iterator[str]:
+    """Have an object while the block runs; hand out what kubectl calls it."""
+    name = f"{document['kind'].lower()}/{document['metadata']['name']}"
+    text = documents.for_kubectl([document])
+    create = f"{KUBECTL_LAB} {CREATE} -f - >/dev/null <<'LAB'\n{text}LAB\n"
+    control_plane.script(create, timeout_s=TIMEOUT_S)
+    try:
+        yield name
+    finally:
+        control_plane.script(f"{KUBECTL_LAB} delete {name} >/dev/null\n", timeout_s=TIMEOUT_S)
+
+
+@pytest.fixture(scope="session")
+def peer_service(peer: Sandbox, node: Node, control_plane: Node) -> Iterator[str]:
     """The address of a service before the second sandbox, once the node knows of it."""
     document = objects.service(name=SERVICE, sandbox=peer.id, port=SERVICE_PORT)
-    with existing(node, document) as name:
+    with existing(control_plane, document) as name:
         ask = f"{KUBECTL_LAB} get {name} -o jsonpath={{.spec.clusterIP}}"
-        address = node.script(ask, timeout_s=TIMEOUT_S).strip()
+        address = control_plane.script(ask, timeout_s=TIMEOUT_S).strip()
 
         def probe() -> str:
             rules = node.script("iptables-save -t nat", timeout_s=TIMEOUT_S)

@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from lab.bench import NotMeasuredError
 from lab.network.pod import MTU_BYTES
-from lab.outcome import Outcome
+from scenarios.cluster.conftest import need_calico
 
 if TYPE_CHECKING:
     from lab.bench import Bench
@@ -30,10 +29,8 @@ def route(sandbox: Sandbox, node: Node) -> dict[str, Any]:
 
 @pytest.fixture
 def calico(bench: Bench, node: Node) -> Node:
-    """A node that Calico itself is on: the lab's plugin makes neither tunnel nor blocks."""
-    if not bench.setting.has_calico:
-        reason = "Calico's artefacts are not here: the lab's CNI plugin stands in for it"
-        raise NotMeasuredError(Outcome.UNSUPPORTED, reason)
+    """A node that Calico itself is on."""
+    need_calico(bench)
     return node
 
 

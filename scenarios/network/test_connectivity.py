@@ -5,42 +5,39 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from lab.network.pod import GATEWAY, INTERFACE
-from lab.tools import ping
+from scenarios.pings import INITIAL_TTL, pinged
 
 if TYPE_CHECKING:
     from lab.node import Node
     from lab.runtime.sandbox import Sandbox
-    from lab.tools.ping import PingReport
 
 TIMEOUT_S = 30.0
-INITIAL_TTL = 64
-"""Linux's (ip(7), ip_default_ttl): each hop on the way takes one off."""
 
 
 def test_guest_reaches_node(sandbox: Sandbox, node: Node) -> None:
     """The node's own address answers; each hop on the way back lowered the TTL by one."""
-    report = _ping(sandbox, node.address)
+    report = pinged(sandbox, node.address)
     assert report.all_answered
     assert report.ttls == (INITIAL_TTL - sandbox.expected.hops_to_node,)
 
 
 def test_node_reaches_guest(sandbox: Sandbox, node: Node) -> None:
     """The guest answers, over as many hops."""
-    report = _ping(node, sandbox.address)
+    report = pinged(node, sandbox.address)
     assert report.all_answered
     assert report.ttls == (INITIAL_TTL - sandbox.expected.hops_to_node,)
 
 
 def test_guest_reaches_second_sandbox(sandbox: Sandbox, peer: Sandbox) -> None:
     """Another pod of the node answers: the node itself is one more hop."""
-    report = _ping(sandbox, peer.address)
+    report = pinged(sandbox, peer.address)
     assert report.all_answered
     assert report.ttls == (INITIAL_TTL - 1 - sandbox.expected.hops_to_node,)
 
 
 def test_second_sandbox_reaches_guest(sandbox: Sandbox, peer: Sandbox) -> None:
     """And the other way round."""
-    report = _ping(peer, sandbox.address)
+    report = pinged(peer, sandbox.address)
     assert report.all_answered
     assert report.ttls == (INITIAL_TTL - 1 - sandbox.expected.hops_to_node,)
 
@@ -63,11 +60,5 @@ def test_path_mtu_is_exact_to_guest(sandbox: Sandbox, node: Node) -> None:
 
 
 def _assert_mtu(sender: Sandbox | Node, address: str, *, mtu_bytes: int) -> None:
-    assert _ping(sender, address, packet_bytes=mtu_bytes).all_answered
-    assert _ping(sender, address, packet_bytes=mtu_bytes + 1).is_too_long
-
-
-def _ping(sender: Sandbox | Node, address: str, *, packet_bytes: int = 84) -> PingReport:
-    argv = ping.ping(address, packet_bytes=packet_bytes, may_fragment=False)
-    done = sender.run(argv, timeout_s=TIMEOUT_S, check=False)
-    return ping.parse(done.stdout, stderr=done.stderr)
+    assert pinged(sender, address, packet_bytes=mtu_bytes).all_answered
+    assert pinged(sender, address, packet_bytes=mtu_bytes + 1).is_too_long

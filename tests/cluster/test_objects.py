@@ -14,6 +14,17 @@ def test_a_pod_asks_for_the_handler_of_its_cell_and_names_its_node() -> None:
     assert pod["metadata"]["namespace"] == objects.namespace()["metadata"]["name"]
 
 
+def test_a_pod_beside_a_control_plane_tolerates_what_keeps_others_off() -> None:
+    mine = handler("veth+overlayfs+runc")
+    like = {"name": "far-peer", "node": "control-1", "image": "docker.io/lab/workload:1"}
+
+    pod, plain = objects.tolerant(mine, **like), objects.pod(mine, **like)
+
+    (toleration,) = pod["spec"].pop("tolerations")
+    assert toleration["key"] == "node-role.kubernetes.io/control-plane"
+    assert pod == plain
+
+
 def test_no_pod_pulls_its_image() -> None:
     for each in every_handler():
         pod = objects.pod(each, name="boot1", node="worker-1", image="docker.io/lab/workload:1")

@@ -1,0 +1,68 @@
+"""What scenarios lean on, where it is more than a line; no node in it."""
+
+from __future__ import annotations
+
+import dataclasses
+from ipaddress import IPv4Address
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from lab.bench import NotMeasuredError
+from lab.outcome import Outcome
+from lab.tools import tcpdump
+from scenarios.cluster import conftest, test_across_nodes
+from tests.runtime.fake_node import FakeNode, completed, setting
+from tests.tools.captured import captured
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def bench(*nodes: FakeNode, has_calico: bool = True) -> Any:  # noqa: ANN401 - stands for a Bench
+    made = setting(nodes[0], control_plane=nodes[-1])
+    return SimpleNamespace(setting=dataclasses.replace(made, has_calico=has_calico))
+
+
+@pytest.fixture
+def nodes(tmp_path: Path) -> tuple[FakeNode, FakeNode]:
+    return FakeNode(tmp_path, name="worker-1"), FakeNode(tmp_path, name="control-1")
+
+
+def test_what_only_two_nodes_can_show_is_unsupported_on_one(
+    nodes: tuple[FakeNode, FakeNode],
+) -> None:
+    conftest.need_two_nodes(bench(*nodes))
+
+    with pytest.raises(NotMeasuredError, match="bench has one node") as caught:
+        conftest.need_two_nodes(bench(nodes[0]))
+    assert caught.value.outcome is Outcome.UNSUPPORTED
+
+
+def test_what_only_calico_makes_is_unsupported_without_it(
+    nodes: tuple[FakeNode, FakeNode],
+) -> None:
+    conftest.need_calico(bench(*nodes))
+
+    with pytest.raises(NotMeasuredError, match="CNI plugin stands in for it") as caught:
+        conftest.need_calico(bench(*nodes, has_calico=False))
+    assert caught.value.outcome is Outcome.UNSUPPORTED
+
+
+def test_the_wire_is_looked_at_while_packets_pass(nodes: tuple[FakeNode, FakeNode]) -> None:
+    node, _ = nodes
+    shown = captured("tcpdump/4.99.5-ipip.out")
+    node.reply("-r /run/kata-lab/wire.pcap", completed(
+        stdout=shown, stderr=captured("tcpdump/4.99.5-empty.err")
+    ))  # fmt: skip
+
+    with test_across_nodes._wire(node) as seen:
+        assert node.beside == [" ".join(tcpdump.capture("data0", "/run/kata-lab/wire.pcap"))]
+        assert seen == []
+
+    assert node.ran[0] == "rm -f /run/kata-lab/wire.pcap\n"
+    assert {packet.near for packet in seen} == {
+        IPv4Address("198.18.1.1"),
+        IPv4Address("198.18.1.2"),
+    }
