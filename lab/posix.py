@@ -12,13 +12,17 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from lab.matrix import Storage
+from lab.matrix import Runtime, Storage
 from lab.outcome import Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from lab.matrix import Cell
+
 FOLDER = "/lab/posix"
+SHARED = "/var/lib/kata-lab/shared"
+"""A folder of the node that several sandboxes may have, under the same name."""
 FILES = 64
 DESCRIPTORS = 32
 _VIRTIOFS = (Storage.VIRTIOFS, Storage.VIRTIOFS_DAX)
@@ -115,6 +119,41 @@ BEHAVIOURS = (
     OPEN_UNLINKED, RENAMED_OVER, HARD_LINKS, PREALLOCATED, DIRECT, ATTRIBUTES, CAPABILITIES, MAPPED,
     LOCKED, MANY_FILES,
 )  # fmt: skip
+
+
+LOCK = f"{SHARED}/lock"
+HOLD_LOCK = f"exec 9>{LOCK}; flock 9; exec sleep infinity"
+"""What one sandbox runs to hold a lock, until it is ended."""
+UNTIL_LOCKED = f"until [ -e {LOCK} ] && ! flock -n {LOCK} true; do sleep 0.1; done"
+"""What it runs beside that, to know that it does."""
+LOCKED_ELSEWHERE = Behaviour(
+    "locked-elsewhere",
+    f"flock -n {LOCK} true; case $? in 0) echo free ;; 1) echo held ;; esac",
+    "held",
+    {
+        Storage.VIRTIOFS: Lack(
+            "free",
+            "kata-containers#3408: virtiofsd passes no locks on, each guest has its own;"
+            " Kata will not ask for it (#3410, #3373)",
+        ),
+        Storage.NINEP: Lack(
+            "free", "QEMU grants every lock of a 9p client (hw/9pfs/9p.c, v9fs_lock)"
+        ),
+    },
+)
+"""What another sandbox that has the folder is asked. It is not among the others."""
+
+
+def share_of(cell: Cell) -> Storage:
+    """
+    How a folder of the node reaches the sandboxes of *cell*: as their root file system need not.
+
+    Kata's go through what it shares with the guest (docs/Limitations.md), which is virtio-fs
+    wherever it is not 9p.
+    """
+    if cell.runtime is Runtime.RUNC:
+        return Storage.OVERLAYFS
+    return Storage.NINEP if cell.storage is Storage.NINEP else Storage.VIRTIOFS
 
 
 def questions() -> dict[str, str]:

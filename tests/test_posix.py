@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from lab import posix
-from lab.matrix import Storage
+from lab.matrix import Cell, Storage
 from lab.outcome import Outcome
 
 if TYPE_CHECKING:
@@ -71,3 +71,42 @@ def test_a_known_lack_is_unsupported_and_anything_else_is_told(
 
     assert found is outcome
     assert reason in why
+
+
+def local(script: str, folder: Path) -> list[str]:
+    return ["/bin/sh", "-c", script.replace(posix.SHARED, str(folder))]
+
+
+def test_a_lock_that_is_held_elsewhere_is_seen_until_it_is_given_up(tmp_path: Path) -> None:
+    ask = local(posix.LOCKED_ELSEWHERE.script, tmp_path)
+    with subprocess.Popen(local(posix.HOLD_LOCK, tmp_path)) as holder:
+        subprocess.run(local(posix.UNTIL_LOCKED, tmp_path), check=True, timeout=30)
+        held = subprocess.run(ask, capture_output=True, text=True, check=True).stdout
+        holder.kill()
+    free = subprocess.run(ask, capture_output=True, text=True, check=True).stdout
+
+    assert (held, free) == ("held\n", "free\n")
+
+
+def test_a_lock_that_cannot_be_tried_is_neither(tmp_path: Path) -> None:
+    ask = local(posix.LOCKED_ELSEWHERE.script, tmp_path / "nowhere")
+
+    assert subprocess.run(ask, capture_output=True, text=True, check=False).stdout == ""
+
+
+@pytest.mark.parametrize(
+    ("cell", "said", "outcome"),
+    [
+        ("veth+devmapper+runc", "held\n", Outcome.PASS),
+        ("veth+overlayfs+runc", "free\n", Outcome.FAIL),
+        ("tcfilter+virtiofs+kata-go", "free\n", Outcome.UNSUPPORTED),
+        ("tcfilter+devmapper+kata-go", "free\n", Outcome.UNSUPPORTED),
+        ("tcfilter+9p+kata-go", "free\n", Outcome.UNSUPPORTED),
+        ("tcfilter+9p+kata-go", "held\n", Outcome.FAIL),
+        ("tcfilter+devmapper-blk+kata-rs", "", Outcome.FAIL),
+    ],
+)
+def test_locks_of_a_volume_are_as_what_shares_it(cell: str, said: str, outcome: Outcome) -> None:
+    share = posix.share_of(Cell.parse(cell))
+
+    assert posix.judge(posix.LOCKED_ELSEWHERE, share, said)[0] is outcome

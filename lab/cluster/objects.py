@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from lab.posix import SHARED
+
 if TYPE_CHECKING:
     from lab.cluster.documents import Document
     from lab.cluster.handler import Handler
@@ -56,6 +58,23 @@ def pair(handler: Handler, *, name: str, node: str, image: str) -> Document:
     """The same with two containers, of one image."""
     containers = (_container(CONTAINER, image), _container(SECOND, image))
     return _pod(handler, name=name, node=node, containers=containers)
+
+
+def mortal(handler: Handler, *, name: str, node: str, image: str) -> Document:
+    """The pod of a sandbox that nobody starts again when it has come to its end."""
+    document = pod(handler, name=name, node=node, image=image)
+    document["spec"]["restartPolicy"] = "Never"
+    return document
+
+
+def sharing(handler: Handler, *, name: str, node: str, image: str) -> Document:
+    """The pod of a sandbox that has the folder :data:`lab.posix.SHARED` of its node."""
+    container = _container(CONTAINER, image)
+    container["volumeMounts"].append({"name": "shared", "mountPath": SHARED})
+    document = _pod(handler, name=name, node=node, containers=(container,))
+    folder = {"path": SHARED, "type": "DirectoryOrCreate"}
+    document["spec"]["volumes"].append({"name": "shared", "hostPath": folder})
+    return document
 
 
 def service(*, name: str, sandbox: str, port: int) -> Document:

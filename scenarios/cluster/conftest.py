@@ -8,14 +8,16 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from lab import posix
 from lab.bench import PEER, NotMeasuredError
 from lab.cluster import documents, objects
 from lab.cluster.kube_node import CREATE
 from lab.cluster.pod_state import KUBECTL_LAB
-from lab.errors import LabError, SandboxError, told
+from lab.errors import LabError, told
 from lab.outcome import Outcome
 from lab.runtime.pod import PodSandbox
 from lab.wait import Pending, wait_for
+from scenarios.beside import pod_beside
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -23,14 +25,14 @@ if TYPE_CHECKING:
     from lab.bench import Bench
     from lab.cluster.documents import Document
     from lab.node import Node
+    from lab.runtime.pod import PodSandbox
     from lab.runtime.sandbox import Sandbox
 
 TIMEOUT_S = 180.0
 SERVICE = "peer"
 SERVICE_PORT = 5301
-PAIRS_NUMBER, FAR_NUMBER = 1000, 1001
-"""Their addresses are far from those of the boots."""
-FAR_NAME = "far-peer"
+FAR_NAME, FAR_NUMBER = "far-peer", 2000
+"""Its address is far from those of the boots."""
 LOOK = "look at its events: `lab shell`, then `kubectl describe`"
 
 
@@ -110,18 +112,23 @@ def container_restart(bench: Bench) -> Callable[[], None]:
 @pytest.fixture
 def pair(bench: Bench, sandbox: Sandbox) -> Iterator[PodSandbox]:
     """A second pod of the sandbox's cell, with two containers."""
-    made = PodSandbox(
-        bench.setting,
-        sandbox.cell,
-        name=f"{sandbox.id}-pair",
-        number=PAIRS_NUMBER,
-        describe=objects.pair,
-    )
-    try:
-        try:
-            made.start()
-        except SandboxError as error:  # of the second pod: the sandbox itself is well
-            raise NotMeasuredError(Outcome.BLOCKED, told(error)) from error
+    with pod_beside(bench, sandbox, "pair", describe=objects.pair) as made:
         yield made
+
+
+@pytest.fixture
+def sharers(
+    once_a_storage: None,  # noqa: ARG001 - asked first
+    bench: Bench,
+    sandbox: Sandbox,
+    node: Node,
+) -> Iterator[tuple[PodSandbox, PodSandbox]]:
+    """Two pods of the sandbox's cell that have one folder of the node."""
+    try:
+        with (
+            pod_beside(bench, sandbox, "first", describe=objects.sharing) as first,
+            pod_beside(bench, sandbox, "second", describe=objects.sharing) as second,
+        ):
+            yield first, second
     finally:
-        made.stop()
+        node.script(f"rm -rf {posix.SHARED}\n", timeout_s=TIMEOUT_S)

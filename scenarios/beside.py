@@ -1,0 +1,48 @@
+"""Pods beside the sandbox of a boot, of the same cell: for what one sandbox cannot show."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from lab.bench import NotMeasuredError
+from lab.errors import SandboxError, told
+from lab.outcome import Outcome
+from lab.runtime.pod import PodSandbox
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from lab.bench import Bench
+    from lab.runtime.pod import Describe
+    from lab.runtime.sandbox import Sandbox
+
+NUMBERS = {"pair": 1000, "first": 1001, "second": 1002, "doomed": 1003}
+"""By role; the addresses are far from those of the boots."""
+
+
+@contextmanager
+def pod_beside(
+    bench: Bench, sandbox: Sandbox, role: str, *, describe: Describe
+) -> Iterator[PodSandbox]:
+    """
+    Have another pod of the *sandbox*'s cell while the block runs.
+
+    Raises:
+        NotMeasuredError: BLOCKED if it does not start: the sandbox itself is well.
+    """
+    made = PodSandbox(
+        bench.setting,
+        sandbox.cell,
+        name=f"{sandbox.id}-{role}",
+        number=NUMBERS[role],
+        describe=describe,
+    )
+    try:
+        try:
+            made.start()
+        except SandboxError as error:
+            raise NotMeasuredError(Outcome.BLOCKED, told(error)) from error
+        yield made
+    finally:
+        made.stop()
