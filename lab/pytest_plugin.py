@@ -39,8 +39,10 @@ SCENARIOS = Path(__file__).resolve().parent.parent / "scenarios"
 
 CLUSTER = SCENARIOS / "cluster"
 """The scenarios that only a cluster can show."""
-ENDING = frozenset({"restart", "container_restart"})
-"""The fixtures that end what other scenarios measure."""
+ENDING = {"restart": 1, "container_restart": 1, "doomed": 2}
+"""The fixtures that end what other scenarios measure; the sandbox does not outlive the last."""
+STORAGES = "storages"
+"""The mark of a scenario that has a meaning on some storages only, which are its arguments."""
 SESSION = pytest.StashKey[Session]()
 STARTED = pytest.StashKey[float]()
 VERDICT = pytest.StashKey[Verdict]()
@@ -84,6 +86,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     """Refuse wrong options before anything is collected."""
+    meaning = "storages(name, ...): has a meaning on these storages only, and is asked nowhere else"
+    config.addinivalue_line("markers", meaning)
     try:
         Wishes.read(config.getoption)
     except LabError as error:
@@ -108,9 +112,16 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         metafunc.parametrize("boot", order, ids=[boot.id for boot in order], scope="session")
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put the scenarios in the order of the plan, boot by boot; what ends a sandbox comes last."""
-    items.sort(key=_turn)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """
+    Put the scenarios in the order of the plan, boot by boot; what ends a sandbox comes last.
+
+    Those that have no meaning on a boot's storage are left out.
+    """
+    meaningless = [item for item in items if not _has_meaning(item)]
+    if meaningless:
+        config.hook.pytest_deselected(items=meaningless)
+    items[:] = sorted((item for item in items if _has_meaning(item)), key=_turn)
 
 
 @pytest.fixture(scope="session")
@@ -316,10 +327,15 @@ def _boot(item: pytest.Item) -> Boot | None:
     return callspec.params.get("boot") if callspec is not None else None
 
 
-def _turn(item: pytest.Item) -> tuple[int, bool]:
+def _has_meaning(item: pytest.Item) -> bool:
+    boot, mark = _boot(item), item.get_closest_marker(STORAGES)
+    return boot is None or mark is None or boot.cell.storage in mark.args
+
+
+def _turn(item: pytest.Item) -> tuple[int, int]:
     boot = _boot(item)
-    ends_sandbox = not ENDING.isdisjoint(getattr(item, "fixturenames", ()))
-    return (0 if boot is None else boot.position, ends_sandbox)
+    ends = max((ENDING.get(name, 0) for name in getattr(item, "fixturenames", ())), default=0)
+    return (0 if boot is None else boot.position, ends)
 
 
 def _same_storage(one: Cell, other: Cell) -> bool:

@@ -227,6 +227,29 @@ def test_a_sandbox_that_does_not_come_up_is_blocked_with_the_end_of_its_console(
     assert rig.console() == CONSOLE
 
 
+def test_a_sandbox_that_is_given_up_is_proven_before_and_not_after(rig: Rig) -> None:
+    sandbox = rig.bench.open(boot())
+    rig.told()
+
+    assert rig.bench.give_up() is sandbox
+    assert rig.told() == ["boot3 prove"]
+    assert rig.phases() == ["before", "after"]
+
+    rig.bench.close()
+    assert rig.told() == ["boot3 console", "boot3 stop"]
+    assert rig.phases() == ["before", "after"]
+
+
+def test_a_sandbox_that_was_restarted_is_given_up_as_it_is(rig: Rig) -> None:
+    rig.bench.open(boot())
+    rig.bench.restart()
+    rig.told()
+
+    rig.bench.give_up()
+
+    assert rig.told() == [], "nothing was measured since"
+
+
 def test_a_blocked_sandbox_is_still_ended_but_not_proven(rig: Rig) -> None:
     rig.fails["start"] = SandboxError("no answer", remedy="read")
     with pytest.raises(NotMeasuredError):

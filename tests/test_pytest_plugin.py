@@ -326,6 +326,32 @@ def test_what_a_container_restart_ends_comes_last_too(runner: Runner) -> None:
     ]
 
 
+def test_what_breaks_the_sandbox_comes_after_all_that_ends_it(runner: Runner) -> None:
+    breaks = (
+        "@pytest.fixture\ndef doomed(): pass\ndef test_breaks(sandbox, doomed): pass\n"
+        "def test_restarts(sandbox, restart): pass\n"
+    )
+
+    run = runner.run(breaks + WORKS)
+
+    assert [record.scenario.partition("::")[2] for record in run.of(FIRST)] == [
+        "test_works",
+        "test_restarts",
+        "test_breaks",
+    ]
+
+
+def test_a_scenario_is_asked_only_where_it_has_a_meaning(runner: Runner) -> None:
+    narrow = "@pytest.mark.storages('9p')\ndef test_narrow(sandbox): pass\n"
+
+    run = runner.run(narrow + WORKS)
+
+    asked = {record.boot for record in run.records if record.scenario.endswith("test_narrow")}
+    assert asked == {boot for boot in ORDER if "+9p+" in boot}
+    assert len(run.records) == len(ORDER) + len(asked)
+    assert {outcome for _, outcome in run.outcomes} == {Outcome.PASS}
+
+
 def test_no_pod_is_started_again_on_its_root_file_system(runner: Runner) -> None:
     runner.is_cluster = True
 

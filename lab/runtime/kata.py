@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from lab.network.pod import Pod
     from lab.outcome import Fact
     from lab.runtime.setting import Setting
+    from lab.storage.backend import Share
 
 START_TIMEOUT_S = 300.0
 STOP_TIMEOUT_S = 180.0
@@ -162,6 +163,10 @@ class KataSandbox:
         """Proportional set size of QEMU, virtiofsd where there is one, and Kata's shim."""
         memory = self._running().memory
         return int(self.node.script(memory, timeout_s=QUESTIONS_TIMEOUT_S)) * 1024
+
+    def share(self) -> Share | None:
+        """What serves its root file system to it; None where that is no daemon's work."""
+        return self._running().share
 
     def prove(self) -> tuple[tuple[Fact, ...], dict[str, str]]:
         """Read from node and guest what is in effect."""

@@ -13,7 +13,15 @@ from lab.outcome import Fact
 from lab.runtime.evidence import qemu_facts
 from lab.runtime.setting import pss_script
 from lab.storage import BACKENDS
-from lab.storage.backend import MOUNTS, QEMU_COMMAND, QEMU_FILES, VIRTIO_IDS, Volume, volume_of
+from lab.storage.backend import (
+    MOUNTS,
+    QEMU_COMMAND,
+    QEMU_FILES,
+    VIRTIO_IDS,
+    Share,
+    Volume,
+    volume_of,
+)
 from lab.storage.virtiofs import DAEMON
 
 if TYPE_CHECKING:
@@ -118,6 +126,14 @@ class Started:
         """
         line = BACKENDS[self.handler.cell.storage].forget(self.volume, path)
         return f"nsenter -t {shim_pids(self.pod_id)} -m {line}\n"
+
+    @property
+    def share(self) -> Share | None:
+        """What serves the root file system to the guest; None where that is no daemon's work."""
+        own = BACKENDS[self.handler.cell.storage].node_questions(self.volume)
+        if DAEMON not in own:
+            return None
+        return Share(daemon=daemon_pids(self.pod_id), changes=self.volume.changes)
 
     @property
     def memory(self) -> str:

@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from lab.matrix import Cell
     from lab.network.pod import Pod
     from lab.runtime.setting import Setting
+    from lab.storage.backend import Share
 
 APPLY_TIMEOUT_S = 120.0
 READY_TIMEOUT_S = 300.0
@@ -203,6 +204,11 @@ class PodSandbox:
         running = self._running()
         script = running.kata.memory if running.kata else runc_pod.memory(running.pod_id)
         return int(self.node.script(script, timeout_s=QUESTIONS_TIMEOUT_S)) * 1024
+
+    def share(self) -> Share | None:
+        """What serves its root file system to it; None where that is no daemon's work."""
+        kata = self._running().kata
+        return kata.share if kata else None
 
     def prove(self) -> tuple[tuple[Fact, ...], dict[str, str]]:
         """Read from API, node and container what is in effect."""

@@ -31,13 +31,14 @@ from lab.runtime.setting import (
     pss_script,
 )
 from lab.runtime.setup import setup_script
-from lab.storage import BACKENDS
+from lab.storage import BACKENDS, virtiofs
 from lab.storage.backend import (
     MOUNTS,
     QEMU_COMMAND,
     QEMU_FILES,
     ROOT,
     VIRTIO_IDS,
+    Share,
     Volume,
     forget_file,
     target_in,
@@ -156,6 +157,13 @@ class ReferenceSandbox:
         """Proportional set size of QEMU and, where there is one, its virtiofsd."""
         script = pss_script(f"$(cat {self.pod.folder}/*.pid)")
         return int(self.node.script(script, timeout_s=QUESTIONS_TIMEOUT_S)) * 1024
+
+    def share(self) -> Share | None:
+        """What serves its root file system to it; None where that is no daemon's work."""
+        volume = self._started_volume()
+        if virtiofs.DAEMON not in self._backend.node_questions(volume):
+            return None
+        return Share(daemon=virtiofs.pids(volume), changes=volume.changes)
 
     def prove(self) -> tuple[tuple[Fact, ...], dict[str, str]]:
         """Read from node and guest what is in effect."""

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
     from lab.command import Completed
     from lab.matrix import Cell
+    from lab.storage.backend import Share
 
 EXPECTED = Expected(namespace_keeps_address=True, namespace_keeps_mac=True, hops_to_node=0)
 SNAPSHOTTERS = {
@@ -136,6 +137,10 @@ class RuncSandbox:
         """Proportional set size of the container's processes and its shim."""
         pids = f"{self._pid} $(pgrep -f -- '-id {self.id} ')"
         return int(self.node.script(pss_script(pids), timeout_s=QUESTIONS_TIMEOUT_S)) * 1024
+
+    def share(self) -> Share | None:
+        """None: there is no guest to serve it to."""
+        return None
 
     def prove(self) -> tuple[tuple[Fact, ...], dict[str, str]]:
         """Read from node and container what is in effect."""

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from lab.node import Node
     from lab.outcome import Fact
     from lab.questions import Host
+    from lab.storage.backend import Share
 
 
 class Sandbox(Protocol):
@@ -58,6 +59,9 @@ class Sandbox(Protocol):
 
     def memory_bytes(self) -> int:
         """Proportional set size of the processes that it is made of on the node."""
+
+    def share(self) -> Share | None:
+        """What serves its root file system to it; None where that is no daemon's work."""
 
     def prove(self) -> tuple[tuple[Fact, ...], dict[str, str]]:
         """Facts about what is in effect, and the answers they were read from."""

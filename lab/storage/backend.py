@@ -23,6 +23,7 @@ GUEST_SHARE = "/run/kata-containers/shared/containers"
 ROOT = "/rootfs"
 """Where the guest's first process expects the container's root file system."""
 
+UPPER = "upperdir="
 MOUNTS = "cat /proc/self/mounts"
 VIRTIO_IDS = "cat /sys/bus/virtio/devices/*/device"
 QEMU_COMMAND = "QEMU's command line"
@@ -47,6 +48,16 @@ class VirtioId(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Share:
+    """A root file system that a daemon on the node serves to a guest."""
+
+    daemon: str
+    """The shell words that give the pids of the daemon."""
+    changes: str
+    """Where on the node all lies that the sandbox has written, whatever becomes of it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Volume:
     """A container's root file system as containerd's snapshotter prepared it."""
 
@@ -68,6 +79,19 @@ class Volume:
     def device(self) -> str:
         """The block device of the snapshot: the source of its mount."""
         return next(word for word in self.mount if word.startswith("/dev/"))
+
+    @property
+    def changes(self) -> str:
+        """
+        The folder of the snapshot that holds what was written: overlayfs calls it upperdir.
+
+        Raises:
+            SandboxError: if the snapshot has no such folder.
+        """
+        for option in (option for word in self.mount for option in word.split(",")):
+            if option.startswith(UPPER):
+                return option.removeprefix(UPPER)
+        raise SandboxError(f"the snapshot {self.key} is no overlay", remedy="read its evidence")
 
     @property
     def shared(self) -> str:

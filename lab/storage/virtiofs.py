@@ -115,3 +115,9 @@ def socket_of(volume: Volume) -> str:
 def pid_file(volume: Volume) -> str:
     """Where the daemon's process id is kept."""
     return f"{volume.folder}/virtiofsd.pid"
+
+
+def pids(volume: Volume) -> str:
+    """The shell words that give the pids of the daemon: it serves from a child of its own."""
+    pid = f"$(cat {pid_file(volume)})"
+    return f"{pid} $(pgrep -P {pid})"

@@ -294,6 +294,26 @@ def test_the_node_forgets_a_shared_file_where_the_runtime_has_it(
     assert node.ran[-1].startswith(f"nsenter -t $(pgrep -f ' -id {POD}') -m dd of={path} ")
 
 
+@pytest.mark.parametrize("runtime", ["kata-go", "kata-rs"])
+def test_what_a_daemon_serves_is_told_with_its_pids_and_the_folder_of_changes(
+    runtime: str, make: Callable[[str], KataSandbox], node: FakeNode
+) -> None:
+    options = "index=off,workdir=/snaps/7/work,upperdir=/snaps/7/fs,lowerdir=/snaps/1/fs"
+    overlay = f"mount -t overlay overlay /run/kata-lab/boot1/root -o {options}\n"
+    ids = {"ids": f"{POD} {CONTAINER}\n", "CNI result": CNI, "snapshot": overlay}
+    node.reply("snapshots --snapshotter overlayfs mounts", gathered(ids))
+    served, disk = make(f"tcfilter+virtiofs+{runtime}"), make(f"tcfilter+devmapper+{runtime}")
+    served.start()
+    disk.start()
+
+    share = served.share()
+
+    assert share is not None
+    assert share.changes == "/snaps/7/fs"
+    assert share.daemon == f"$(pgrep -f 'virtiofsd .*{POD}')"
+    assert disk.share() is None
+
+
 def test_a_restart_keeps_the_root_file_system(sandbox: KataSandbox, node: FakeNode) -> None:
     node.ran.clear()
 

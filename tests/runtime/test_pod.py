@@ -143,6 +143,12 @@ def test_a_sandbox_that_never_started_has_nothing_to_prove(sandbox: PodSandbox) 
         sandbox.prove()
 
 
+def test_no_daemon_serves_a_pod_of_runc(sandbox: PodSandbox) -> None:
+    sandbox.start()
+
+    assert sandbox.share() is None
+
+
 def test_a_restart_is_the_kubelets_and_counted(
     node: FakeNode, sandbox: PodSandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -418,6 +418,36 @@ def test_memory_is_that_of_qemu_and_its_daemon_in_bytes(
     assert sandbox.memory_bytes() == 2048 * 1024
 
 
+def test_what_the_daemon_serves_is_told_with_its_pids_and_the_folder_of_changes(
+    make: Make, node: FakeNode
+) -> None:
+    overlay = OVERLAY.replace("index=off", "index=off,upperdir=/snaps/7/fs,lowerdir=/snaps/1/fs")
+    node.reply(
+        "snapshots --snapshotter overlayfs", gathered({"snapshot": overlay, "CNI result": CNI})
+    )
+    sandbox = make("tcfilter+virtiofs+reference")
+    sandbox.start()
+
+    share = sandbox.share()
+
+    assert share is not None
+    assert share.changes == "/snaps/7/fs"
+    pid = "$(cat /run/kata-lab/boot1/virtiofsd.pid)"
+    assert share.daemon == f"{pid} $(pgrep -P {pid})"
+
+
+def test_without_a_daemon_nothing_is_shared(make: Make) -> None:
+    sandbox = make("tcfilter+devmapper+reference")
+    sandbox.start()
+
+    assert sandbox.share() is None
+
+
+def test_a_snapshot_that_is_no_overlay_has_no_folder_of_changes(sandbox: ReferenceSandbox) -> None:
+    with pytest.raises(SandboxError, match="the snapshot boot1 is no overlay"):
+        sandbox.share()
+
+
 def test_what_is_cached_is_forgotten_in_the_guest_first(
     sandbox: ReferenceSandbox, node: FakeNode, agents: list[FakeAgent]
 ) -> None:

@@ -256,5 +256,9 @@ def test_memory_is_that_of_its_processes_and_its_shim_in_bytes(
     assert sandbox.memory_bytes() == 512 * 1024
 
 
+def test_nothing_is_shared_with_a_container(sandbox: RuncSandbox) -> None:
+    assert sandbox.share() is None
+
+
 def test_a_container_has_no_console(sandbox: RuncSandbox) -> None:
     assert sandbox.console() == ""
