@@ -22,7 +22,7 @@ ACKNOWLEDGED = 10
 DEADLINE_S = 60.0
 """From the first record to the end of the sandbox: Kata looks after it every 5 s (monitor.go)."""
 WRITE_RECORDS = f"""\
-rm -f {RECORDS}; n=1
+mkdir -p $(dirname {RECORDS}); rm -f {RECORDS}; n=1
 while echo $n | dd of={RECORDS} oflag=append conv=notrunc,fsync status=none; do n=$((n + 1)); done
 exit 1
 """
@@ -34,6 +34,7 @@ MAPPED = "/lab/mapped"
 MAPPED_MIB = 1
 MAPPED_READ_S = 20
 READ_MAPPED = f"""\
+mkdir -p $(dirname {MAPPED})
 dd if=/dev/zero of={MAPPED} bs=1M count={MAPPED_MIB} conv=fsync status=none
 exec fio --name=mapped --filename={MAPPED} --size={MAPPED_MIB}m --bs=4k --rw=read\
  --ioengine=mmap --time_based --runtime={MAPPED_READ_S}

@@ -44,7 +44,6 @@ def asked(script: str) -> str:
 def test_the_daemon_is_killed_once_enough_records_are_there(
     tmp_path: Path, daemon: subprocess.Popen[bytes]
 ) -> None:
-    (tmp_path / "lab").mkdir()
     writer = shell(faults.WRITE_RECORDS.replace(faults.RECORDS, f"{tmp_path}{faults.RECORDS}"))
     try:
         killer = shell(faults.kill_script(str(daemon.pid), str(tmp_path)))
@@ -64,7 +63,8 @@ def test_the_daemon_is_killed_once_enough_records_are_there(
 
 
 def test_a_writer_that_cannot_write_ends_with_an_error(tmp_path: Path) -> None:
-    nowhere = f"{tmp_path}/nowhere{faults.RECORDS}"
+    (tmp_path / "file").touch()
+    nowhere = f"{tmp_path}/file/records"
 
     writer = shell(faults.WRITE_RECORDS.replace(faults.RECORDS, nowhere))
     writer.communicate(timeout=30)
