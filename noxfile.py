@@ -67,6 +67,12 @@ def matrix(session: nox.Session) -> None:
 
 
 @nox.session(requires=["run"], venv_backend="none", default=False)
+def conformance(session: nox.Session) -> None:
+    """Run upstream's own tests of the CRI against each handler; ARGS go to `lab conformance`."""
+    _lab(session, "conformance")
+
+
+@nox.session(requires=["run"], venv_backend="none", default=False)
 def doctor(session: nox.Session) -> None:
     """Say what this machine offers and what it lacks."""
     _lab(session, "doctor")

@@ -58,6 +58,14 @@ def _matrix(arguments: argparse.Namespace) -> int:
     return run_matrix(wishes, Console(highlight=False, markup=False))
 
 
+def _conformance(arguments: argparse.Namespace) -> int:
+    from lab.conformance import run_conformance  # noqa: PLC0415
+
+    wishes = Wishes.read(lambda name: getattr(arguments, name))
+    console = Console(highlight=False, markup=False)
+    return run_conformance(wishes, console, focus=arguments.focus)
+
+
 def _up(arguments: argparse.Namespace) -> int:
     from lab.campaign import bring_up_alone  # noqa: PLC0415
 
@@ -254,6 +262,9 @@ def _parser() -> argparse.ArgumentParser:
 
     _add_options(add("matrix", _matrix, "measure every cell, and write the report"))
     _add_options(add("up", _up, "bring the topology up and leave it up"))
+    conformance = add("conformance", _conformance, "run critest against containerd's handlers")
+    _add_options(conformance)
+    conformance.add_argument("--focus", metavar="REGEX", help="only tests with such a name")
     down = add("down", _down, "take down what is up and in nobody's use")
     down.add_argument("lab", nargs="?", help="one lab, whoever uses it")
     add("status", _status, "say what is up")

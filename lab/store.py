@@ -36,6 +36,7 @@ OUTCOMES = "outcomes.jsonl"
 EVIDENCE = "evidence"
 CONSOLES = "consoles"
 RAW = "raw"
+CONFORMANCE = "conformance"
 LAST = "last"
 
 FILE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9+._-]{0,199}")
@@ -98,6 +99,12 @@ class Store:
         with self._present(path):
             write_atomic(path, text)
         return path.relative_to(self.path).as_posix()
+
+    def add_conformance(self, handler: str, name: str, text: str) -> None:
+        """Keep what is known of a *handler*'s conformance: ``conformance/<handler>/<name>``."""
+        path = self.path / CONFORMANCE / checked_name(handler) / checked_name(name)
+        with self._present(path):
+            write_atomic(path, text)
 
     def console_path(self, name: str) -> Path:
         """Where the console of a node or a boot is to be written, from its first byte."""

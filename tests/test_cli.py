@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NoReturn
 import msgspec
 import pytest
 
-from lab import campaign, cli, command, doctor, labs, provision
+from lab import campaign, cli, command, conformance, doctor, labs, provision
 from lab.cli import main
 from lab.doctor import Finding
 from lab.errors import HostError, ProvisionError
@@ -127,6 +127,21 @@ def test_options_are_handed_on(monkeypatch: pytest.MonkeyPatch) -> None:
     (wishes,) = seen
     assert (wishes.cells, wishes.rounds, str(wishes.output)) == ("none+*+*", 3, "/there")
     assert (wishes.topology, wishes.keep, wishes.accel) == ("embedded", "never", "auto")
+
+
+def test_conformance_takes_the_same_options_and_a_focus(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[tuple[str | None, str | None]] = []
+
+    def run_conformance(wishes: Wishes, console: object, *, focus: str | None) -> int:
+        assert console
+        seen.append((wishes.cells, focus))
+        return 1
+
+    monkeypatch.setattr(conformance, "run_conformance", run_conformance)
+
+    assert main(["conformance", "--cells", "*+*+kata-go", "--focus", "Networking"]) == 1
+    assert main(["conformance"]) == 1
+    assert seen == [("*+*+kata-go", "Networking"), (None, None)]
 
 
 def test_a_lab_that_is_left_up_says_how_to_go_on(

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 LAB = Path(__file__).parents[1] / "lab"
 LAYERS = """
-    cli campaign doctor pytest_plugin
+    cli campaign conformance doctor pytest_plugin
     report
     measure session
     acceptance bench compare environment launch screen trial
@@ -35,7 +35,9 @@ KEEPERS = {
     "testinfra": {"questions"},
     "pytest": {"pytest_plugin", "session", "campaign"},
 }
-NEEDS_LIBVIRT = {"virt", "provision", "takedown", "prepare", "launch", "campaign"}
+NEEDS_LIBVIRT = {
+    "virt", "provision", "takedown", "prepare", "launch", "campaign", "conformance",
+}  # fmt: skip
 MODULES = {path: path.relative_to(LAB).with_suffix("").parts for path in sorted(LAB.rglob("*.py"))}
 ROOMS = {parts[0] for parts in MODULES.values()} - {"__init__"}
 
