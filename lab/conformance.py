@@ -123,7 +123,7 @@ def _targets(cells: Iterable[Cell], kit: Kit) -> Iterable[Target]:
 
 def _set_up(node: Node, program: bytes, targets: Iterable[Target]) -> None:
     text = critest.program_text(program)
-    node.script(critest.put_script(text), timeout_s=SETUP_TIMEOUT_S)
+    node.run(["sh", "-c", critest.PUT], timeout_s=SETUP_TIMEOUT_S, stdin=text)
     snapshotters = {target.snapshotter for target in targets}
     node.script(critest.setup_script(snapshotters), timeout_s=SETUP_TIMEOUT_S)
 

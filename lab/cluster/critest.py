@@ -40,6 +40,8 @@ FROM_NODE = ("ipcs", "pgrep")
 SUITE_TIMEOUT_S = 4 * 3600
 SERVICE_TIMEOUT_S = 600
 """As crictl's, on the lab's nodes."""
+PUT = f"mkdir -p {FOLDER} && base64 -d | gunzip >{PROGRAM} && chmod 755 {PROGRAM}"
+"""The shell line that puts critest on the node, from its input: :func:`program_text`."""
 CLEAN_UP = "timeout 600 crictl rmp -af >/dev/null 2>&1 || :\n"
 
 _WEB_COMMAND = ["httpd", "-f", "-p", "80", "-h", "/www"]
@@ -108,16 +110,8 @@ class Target:
 
 
 def program_text(program: bytes) -> str:
-    """The *program* as a text that a shell can be fed with, for :func:`put_script`."""
+    """The *program* as a text, which :data:`PUT` reads."""
     return base64.encodebytes(gzip.compress(program, mtime=0)).decode()
-
-
-def put_script(text: str) -> str:
-    """The shell script that puts critest on the node; *text* is of :func:`program_text`."""
-    return (
-        f"mkdir -p {FOLDER}\nbase64 -d <<'PROGRAM' | gunzip >{PROGRAM}\n{text}PROGRAM\n"
-        f"chmod 755 {PROGRAM}\n"
-    )
 
 
 def setup_script(snapshotters: Iterable[Snapshotter]) -> str:
