@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from lab.bench import Bench
     from lab.cluster.documents import Document
     from lab.node import Node
-    from lab.runtime.pod import PodSandbox
     from lab.runtime.sandbox import Sandbox
 
 TIMEOUT_S = 180.0

@@ -15,10 +15,19 @@ from lab.outcome import Outcome
 if TYPE_CHECKING:
     from lab.bench import Bench
     from lab.node import Node
+    from lab.profile import Profile
     from lab.runtime.sandbox import Sandbox
     from lab.storage.backend import Share
 
 TIMEOUT_S = 60.0
+
+
+@pytest.fixture
+def patience(sandbox: Sandbox, profile: Profile) -> None:
+    """Goes on only where a hang would be news, or there is time to see a known one."""
+    if sandbox.cell.runtime in faults.HANGS and not profile.asks_each_cell:
+        reason = f"{profile.name} does not wait for what is known to hang"
+        raise NotMeasuredError(Outcome.NOT_RUN, reason)
 
 
 @pytest.fixture
@@ -29,6 +38,7 @@ def share(doomed: Sandbox) -> Share:
     return found
 
 
+@pytest.mark.usefixtures("patience")
 @pytest.mark.storages(Storage.VIRTIOFS)
 def test_killed_virtiofsd_is_noticed_and_nothing_is_lost(
     doomed: Sandbox, share: Share, node: Node, bench: Bench
