@@ -224,7 +224,7 @@ class Bench:
         except LabError:
             return ""
         found = vmexits.parse(said)
-        return f"the emulator lost the guest: {found}" if found and found.are_in_vain else ""
+        return f"the emulator lost the guest: {found}" if found and found.blame_emulator else ""
 
     def _blame_emulator(self, error: LabError, tail: tuple[str, ...]) -> None:
         """Say so if *error* is no more than that the emulator lost the guest."""

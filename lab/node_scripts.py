@@ -15,6 +15,7 @@ from lab.cluster import cri_node, kube_node
 from lab.image.node import SHARE
 from lab.network.pod import SANDBOXES
 from lab.node import NODE_ADDRESS
+from lab.runtime import vmexits
 from lab.runtime.pods import PLUGIN, PLUGINS
 from lab.runtime.setting import CTR
 from lab.storage.backend import Snapshotter
@@ -137,7 +138,7 @@ def activating(spec: NodeSpec, kit: Kit | None, *, is_emulated: bool) -> str:
     if kit:
         script = cri_node.MOUNT_ARTEFACTS + script
         script += cri_node.activate_script(is_emulated=is_emulated and bool(kit.releases))
-    return script + (LARGE_PAGES if is_emulated else "")
+    return script + (LARGE_PAGES + vmexits.WATCH if is_emulated else "")
 
 
 def _waiting(spec: NodeSpec) -> str:

@@ -29,7 +29,8 @@ def pod_beside(
     Have another pod of the *sandbox*'s cell while the block runs.
 
     Raises:
-        NotMeasuredError: BLOCKED if it does not start: the sandbox itself is well.
+        NotMeasuredError: BLOCKED if it does not start, INFRA if the emulator lost its guest:
+            the sandbox itself is well.
     """
     made = PodSandbox(
         bench.setting,
@@ -42,7 +43,9 @@ def pod_beside(
         try:
             made.start()
         except SandboxError as error:
-            raise NotMeasuredError(Outcome.BLOCKED, told(error)) from error
+            lost = bench.lost_guest()
+            outcome = Outcome.INFRA if lost else Outcome.BLOCKED
+            raise NotMeasuredError(outcome, lost or told(error)) from error
         yield made
     finally:
         made.stop()

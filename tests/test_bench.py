@@ -162,7 +162,7 @@ def hung() -> SandboxError:
 
 def test_a_guest_that_the_emulator_lost_is_the_benchs_misfortune(rig: Rig) -> None:
     rig.fails["start"] = hung()
-    rig.node.reply("irq_exits", "492886 32124\n525350 32124\n")
+    rig.node.reply("irq_exits", "492886 32124\n525350 32124\n0\n")
 
     with pytest.raises(NotMeasuredError, match="lost the guest: 32464 exits") as caught:
         rig.bench.open(boot())
@@ -171,7 +171,7 @@ def test_a_guest_that_the_emulator_lost_is_the_benchs_misfortune(rig: Rig) -> No
     assert caught.value.console_tail[-1] == "line 30"
 
 
-@pytest.mark.parametrize("said", ["492886 32124\n493189 32374\n", "no such file\n"])
+@pytest.mark.parametrize("said", ["492886 32124\n493189 32374\n0\n", "no such file\n"])
 def test_a_guest_that_hangs_by_itself_is_blocked(rig: Rig, said: str) -> None:
     rig.fails["start"] = hung()
     rig.node.reply("irq_exits", said)

@@ -21,6 +21,7 @@ from lab.labs import LabRecord
 from lab.loader import load_topology
 from lab.matrix import KATA, cells_of
 from lab.provision import Lab
+from lab.runtime import vmexits
 from lab.topology import NodeSpec, Topology
 from lab.virt.xml import Accelerator
 from tests.cluster import built
@@ -98,7 +99,8 @@ def test_an_emulated_node_gives_its_guests_large_pages_and_no_fences(tmp_path: P
     setting = prepare.setting(topology(), images(), lab_of(Accelerator.TCG, node))
 
     (script,) = node.ran
-    assert script.endswith("mount -o remount,huge=always /dev/shm\n")
+    assert "mount -o remount,huge=always /dev/shm\n" in script
+    assert script.endswith(vmexits.WATCH)
     assert setting.guest_parameters == "mitigations=off"
 
 

@@ -25,8 +25,12 @@ if TYPE_CHECKING:
 
 DROP_IN = "config.d/60-lab.toml"
 """A regular file: runtime-rs refuses links. 50 to 89 are nobody else's (kata-deploy)."""
-AGENT_TIMEOUT_S = 240
-"""How long the guest may take until its agent answers; meant for an emulated node."""
+AGENT_TIMEOUT_S = 120
+"""
+How long the guest may take until its agent answers; meant for an emulated node.
+
+Kata's Go runtime waits as long for one whose QEMU has ended, too (client.go, commonDialer).
+"""
 CONTAINER_TIMEOUT_S = 600
 """How long the agent may take to make a container. Less than the kubelet's patience."""
 

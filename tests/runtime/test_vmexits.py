@@ -14,10 +14,12 @@ from lab.runtime.vmexits import Exits
     ("text", "expected"),
     [
         # A guest that the emulator of QEMU 11.1 had lost, and one that was spinning by itself.
-        ("492886 32124\n525350 32124\n", Exits(32464, 0)),
-        ("58596 2254\n58899 2504\n", Exits(303, 250)),
+        ("492886 32124\n525350 32124\n0\n", Exits(32464, 0)),
+        ("58596 2254\n58899 2504\n0\n", Exits(303, 250)),
+        ("58596 2254\n58899 2504\n1\n", Exits(303, 250, 1)),
         ("", None),
         ("492886 32124\n", None),
+        ("492886 32124\n525350 32124\n", None),
         ("cat: exits: No such file or directory\n \n", None),
     ],
 )
@@ -26,22 +28,24 @@ def test_two_readings_are_compared(text: str, expected: Exits | None) -> None:
 
 
 @pytest.mark.parametrize(
-    ("exits", "in_vain"),
+    ("exits", "is_its_fault"),
     [
         (Exits(32464, 0), True),
         (Exits(32464, 1), False),
         (Exits(20, 0), False),
         (Exits(0, 0), False),
+        (Exits(303, 250, 1), True),
     ],
 )
-def test_only_many_exits_without_a_single_interrupt_are_in_vain(
+def test_only_a_triple_fault_or_many_exits_without_an_interrupt_are_the_emulators(
     exits: Exits,
-    in_vain: bool,  # noqa: FBT001
+    is_its_fault: bool,  # noqa: FBT001
 ) -> None:
-    assert exits.are_in_vain is in_vain
+    assert exits.blame_emulator is is_its_fault
 
 
-def test_the_script_is_a_script() -> None:
-    done = subprocess.run(["/bin/sh", "-n"], input=vmexits.SCRIPT, text=True, check=False)
+@pytest.mark.parametrize("script", [vmexits.SCRIPT, vmexits.WATCH])
+def test_a_script_is_a_script(script: str) -> None:
+    done = subprocess.run(["/bin/sh", "-n"], input=script, text=True, check=False)
 
     assert done.returncode == 0
