@@ -132,6 +132,7 @@ def _test(node: Node, target: Target, store: Store, *, seed: int, focus: str | N
     """Run critest against one handler, and file what it says and what that comes to."""
     handler = target.handler
     argv = critest.arguments(handler, seed=seed, focus=focus)
+    said = report = ""
     try:
         done = node.run(argv, timeout_s=critest.SUITE_TIMEOUT_S + GRACE_S, check=False)
         said = done.stdout + done.stderr
@@ -140,7 +141,9 @@ def _test(node: Node, target: Target, store: Store, *, seed: int, focus: str | N
         ).stdout
         summary = critest_report.summarise(report, handler=handler, runtime=target.runtime)
     except (CommandError, ToolOutputError) as error:
-        said, report = "\n".join((error.problem, *getattr(error, "__notes__", ()))), ""
+        if isinstance(error, CommandError):
+            said += error.completed.stdout
+        said = "\n".join((said, error.problem, *getattr(error, "__notes__", ())))
         summary = critest_report.broken(handler, error.problem)
     store.add_conformance(handler, "critest.log", said)
     if report:

@@ -42,7 +42,11 @@ SERVICE_TIMEOUT_S = 600
 """As crictl's, on the lab's nodes."""
 PUT = f"mkdir -p {FOLDER} && base64 -d | gunzip >{PROGRAM} && chmod 755 {PROGRAM}"
 """The shell line that puts critest on the node, from its input: :func:`program_text`."""
-CLEAN_UP = "timeout 600 crictl rmp -af >/dev/null 2>&1 || :\n"
+CLEAN_UP = """\
+pkill -KILL -x critest || :
+timeout 600 crictl rmp -af >/dev/null 2>&1 || :
+"""
+"""Ends a critest that was given up on, too: it would go on beside the next one."""
 
 _WEB_COMMAND = ["httpd", "-f", "-p", "80", "-h", "/www"]
 _FIRST_ADDRESS = "10.192.200.1"
