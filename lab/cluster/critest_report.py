@@ -26,6 +26,8 @@ TEST = "[It] [k8s.io] "
 """What the name of each test begins with, as ginkgo reports it."""
 _PASSED = "passed"
 _KINDS = (_PASSED, "failed", "known", "works_now", "left_out")
+_CUT_SHORT = frozenset({"timedout", "interrupted", "aborted"})
+"""How a test ends when the whole of critest does; those after it are not run, without a reason."""
 _NOT_ASKED = "skipped"
 """ginkgo's message of a test that it was told to skip; critest's own say more."""
 MESSAGE_CHARS = 400
@@ -99,7 +101,7 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def is_good(self) -> bool:
         """Whether tests were run, and none failed that is not known to."""
-        return bool(self.passed or self.known) and not self.failed
+        return bool(self.passed or self.known or self.works_now) and not self.failed
 
     def __str__(self) -> str:
         counts = {
@@ -154,7 +156,8 @@ def _kind(case: ElementTree.Element, name: str, runtime: Runtime) -> tuple[str, 
     if status == _PASSED:
         is_test = case.get("name", "").startswith(TEST)  # or what is done before and after all
         return (("works_now" if source else _PASSED) if is_test else "", source)
-    return ("known", source) if source else ("failed", _message(case))
+    is_known = bool(source) and status not in _CUT_SHORT
+    return ("known", source) if is_known else ("failed", _message(case))
 
 
 def _source(name: str, runtime: Runtime) -> str:

@@ -111,6 +111,18 @@ def test_however_a_test_comes_to_a_bad_end_it_has_failed(status: str) -> None:
     assert summary(report).failed == {OTHER: status}
 
 
+def test_a_critest_that_was_cut_short_has_failed_in_a_test_that_is_known_to_fail_too() -> None:
+    report = f'<testsuites><testcase name="{TEST}{HOST_NETWORK}" status="timedout"/></testsuites>'
+
+    assert summary(report).failed == {HOST_NETWORK: "timedout"}
+
+
+def test_one_test_that_works_now_is_good() -> None:
+    report = f'<testsuites><testcase name="{TEST}{HOST_NETWORK}" status="passed"/></testsuites>'
+
+    assert summary(report).is_good
+
+
 @pytest.mark.parametrize("report", ["", "cat: no such file", "<testsuites><testsuite>"])
 def test_what_is_no_report_is_an_error(report: str) -> None:
     with pytest.raises(ToolOutputError, match="critest's report is no XML"):
