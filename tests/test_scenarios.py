@@ -9,11 +9,16 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from lab import faults
 from lab.bench import NotMeasuredError
+from lab.errors import SandboxError
+from lab.matrix import Cell
 from lab.outcome import Outcome
+from lab.storage.backend import Share
 from lab.tools import tcpdump
 from scenarios.cluster import conftest, test_across_nodes
-from tests.runtime.fake_node import FakeNode, completed, setting
+from scenarios.storage import test_faults
+from tests.runtime.fake_node import FakeNode, completed, gathered, setting
 from tests.tools.captured import captured
 
 if TYPE_CHECKING:
@@ -66,3 +71,33 @@ def test_the_wire_is_looked_at_while_packets_pass(nodes: tuple[FakeNode, FakeNod
         IPv4Address("198.18.1.1"),
         IPv4Address("198.18.1.2"),
     }
+
+
+class Doomed:
+    """A sandbox that ends while it writes."""
+
+    cell = Cell.parse("tcfilter+virtiofs+kata-go")
+
+    def run(self, _argv: list[str], **_: object) -> None:
+        raise SandboxError("it cannot be told to run sh: ttrpc: closed", remedy="read")
+
+
+@pytest.mark.parametrize(
+    ("lost", "outcome"),
+    [("the emulator lost the guest: its processor", Outcome.INFRA), ("", Outcome.FAIL)],
+)
+def test_records_of_a_guest_that_the_emulator_lost_are_not_the_storages_loss(
+    tmp_path: Path, lost: str, outcome: Outcome
+) -> None:
+    node = FakeNode(tmp_path)
+    node.reply("echo $(pgrep virtiofsd)", "4711\n")
+    node.reply(faults.KEPT, gathered({faults.ALIVE: "", faults.KEPT: "1\n2\n"}))
+    rig: Any = SimpleNamespace(lost_guest=lambda: lost)
+    doomed: Any = Doomed()
+
+    with pytest.raises(NotMeasuredError) as caught:
+        test_faults.test_killed_virtiofsd_is_noticed_and_nothing_is_lost(
+            doomed, Share(daemon="$(pgrep virtiofsd)", changes="/upper"), node, rig
+        )
+
+    assert caught.value.outcome is outcome
