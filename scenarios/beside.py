@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from lab.bench import NotMeasuredError
-from lab.errors import SandboxError, told
+from lab.errors import LabError, SandboxError, told
 from lab.outcome import Outcome
 from lab.runtime.pod import PodSandbox
 
@@ -47,5 +47,8 @@ def pod_beside(
             outcome = Outcome.INFRA if lost else Outcome.BLOCKED
             raise NotMeasuredError(outcome, lost or told(error)) from error
         yield made
-    finally:
-        made.stop()
+    except BaseException:
+        with suppress(LabError):  # the first error is the one to tell
+            made.stop()
+        raise
+    made.stop()

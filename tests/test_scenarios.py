@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from ipaddress import IPv4Address
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import pytest
 
@@ -16,6 +16,7 @@ from lab.matrix import Cell
 from lab.outcome import Outcome
 from lab.storage.backend import Share
 from lab.tools import tcpdump
+from scenarios import beside
 from scenarios.cluster import conftest, test_across_nodes
 from scenarios.storage import test_faults
 from tests.runtime.fake_node import FakeNode, completed, gathered, setting
@@ -101,3 +102,62 @@ def test_records_of_a_guest_that_the_emulator_lost_are_not_the_storages_loss(
         )
 
     assert caught.value.outcome is outcome
+
+
+class Second:
+    """Another pod, which fails where the test wants it to."""
+
+    fails: ClassVar[set[str]] = set()
+    calls: ClassVar[list[str]] = []
+
+    def __init__(self, *_: object, **__: object) -> None:
+        self.calls.clear()
+
+    def _told(self, what: str) -> None:
+        self.calls.append(what)
+        if what in self.fails:
+            raise SandboxError(f"it does not {what}", remedy="read")
+
+    def start(self) -> None:
+        self._told("start")
+
+    def stop(self) -> None:
+        self._told("stop")
+
+
+@pytest.mark.parametrize(
+    ("lost", "outcome"), [("the emulator lost it", Outcome.INFRA), ("", Outcome.BLOCKED)]
+)
+def test_a_second_pod_that_does_not_start_is_told_of_though_it_does_not_end_either(
+    monkeypatch: pytest.MonkeyPatch, lost: str, outcome: Outcome
+) -> None:
+    monkeypatch.setattr(beside, "PodSandbox", Second)
+    monkeypatch.setattr(Second, "fails", {"start", "stop"})
+    rig: Any = SimpleNamespace(setting=None, lost_guest=lambda: lost)
+    sandbox: Any = SimpleNamespace(cell=None, id="boot1")
+    describe: Any = None
+
+    with (
+        pytest.raises(NotMeasuredError) as caught,
+        beside.pod_beside(rig, sandbox, "pair", describe=describe),
+    ):
+        pytest.fail("it has not started")
+
+    assert caught.value.outcome is outcome
+    assert Second.calls == ["start", "stop"]
+
+
+def test_a_second_pod_that_leaves_something_behind_is_told_of(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(beside, "PodSandbox", Second)
+    monkeypatch.setattr(Second, "fails", {"stop"})
+    rig: Any = SimpleNamespace(setting=None)
+    sandbox: Any = SimpleNamespace(cell=None, id="boot1")
+    describe: Any = None
+
+    with (
+        pytest.raises(SandboxError, match="does not stop"),
+        beside.pod_beside(rig, sandbox, "pair", describe=describe),
+    ):
+        assert Second.calls == ["start"]
