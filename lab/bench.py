@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from typing import TYPE_CHECKING
 
 from lab import command, expectations, noise, trial
@@ -256,6 +256,8 @@ class Bench:
         return kinds[cell.runtime](self.setting, cell, name=name, number=number)
 
     def _start(self, sandbox: Sandbox, expected: Expected | None) -> None:
+        with suppress(LabError):  # a node that cannot forget will not start it either
+            self.setting.node.script(vmexits.FORGET, timeout_s=ALIVE_TIMEOUT_S)
         try:
             with self.stopwatch.spending(Activity.BOOTING):
                 sandbox.start()

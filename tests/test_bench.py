@@ -18,6 +18,7 @@ from lab.errors import ProvisionError, SandboxError, StoreError
 from lab.matrix import KATA, Cell, cells_of
 from lab.outcome import Evidence, Fact, Outcome
 from lab.plan import Boot
+from lab.runtime import vmexits
 from lab.stopwatch import Stopwatch
 from lab.store import Store
 from tests.fake_run import FakeRun
@@ -171,6 +172,13 @@ def test_a_guest_that_the_emulator_lost_is_the_benchs_misfortune(rig: Rig) -> No
     assert caught.value.console_tail[-1] == "line 30"
 
 
+def test_a_guest_that_was_lost_before_is_not_the_one_that_is_started(rig: Rig) -> None:
+    rig.bench.open(boot())
+
+    assert rig.node.ran == [vmexits.FORGET]
+    assert vmexits.SCRIPT.endswith(vmexits.FORGET), "each look is at what has come since"
+
+
 @pytest.mark.parametrize("said", ["492886 32124\n493189 32374\n0\n", "no such file\n"])
 def test_a_guest_that_hangs_by_itself_is_blocked(rig: Rig, said: str) -> None:
     rig.fails["start"] = hung()
@@ -293,7 +301,7 @@ def test_a_sandbox_of_kata_is_reached_before_it_is_proven(rig: Rig) -> None:
 
     assert str(sandbox.cell) == KATA_GO
     assert rig.told() == ["boot3 start", "boot3 ping", "boot3 prove"]
-    assert rig.node.ran == [], "nobody was asked whether it can run"
+    assert rig.node.ran == [vmexits.FORGET], "nobody was asked whether it can run"
 
 
 def test_what_kata_is_known_to_refuse_is_started_all_the_same(rig: Rig) -> None:

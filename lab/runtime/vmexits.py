@@ -34,6 +34,8 @@ Lets a node keep record of the guests that end by a triple fault.
 
 8 is KVM_EXIT_SHUTDOWN (linux/kvm.h).
 """
+FORGET = f"[ ! -e {TRACING}/trace ] || echo >{TRACING}/trace\n"
+"""Forgets the guests that have ended so far: they are not the one that is started next."""
 SCRIPT = f"""\
 mountpoint -q /sys/kernel/debug || mount -t debugfs debugfs /sys/kernel/debug
 for reading in before after; do
@@ -42,8 +44,7 @@ echo "$(cat {COUNTERS}/exits) $(cat {COUNTERS}/irq_exits)"
 done
 ended=$(grep -cs {TRIPLE_FAULT} {TRACING}/trace) || true
 echo "${{ended:-0}}"
-[ ! -e {TRACING}/trace ] || echo >{TRACING}/trace
-"""
+{FORGET}"""
 """Reads the counters twice, and how many guests a triple fault has ended since the last look."""
 
 

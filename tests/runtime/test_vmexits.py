@@ -44,7 +44,7 @@ def test_only_a_triple_fault_or_many_exits_without_an_interrupt_are_the_emulator
     assert exits.blame_emulator is is_its_fault
 
 
-@pytest.mark.parametrize("script", [vmexits.SCRIPT, vmexits.WATCH])
+@pytest.mark.parametrize("script", [vmexits.SCRIPT, vmexits.WATCH, vmexits.FORGET])
 def test_a_script_is_a_script(script: str) -> None:
     done = subprocess.run(["/bin/sh", "-n"], input=script, text=True, check=False)
 
