@@ -188,6 +188,8 @@ class Topology(
             if len(names) > 1 or any(node.address for node in self.nodes):
                 raise ValueError(f"topology {self.name} has addresses to give, and no data_network")
             return
+        if len(names) == 1:
+            raise ValueError(f"topology {self.name} has a data_network, and one node: leave it out")
         subnet = self.data_network.range
         taken: set[IPv4Address] = set()
         for node in self.nodes:

@@ -136,6 +136,7 @@ def test_without_a_cluster_the_labs_own_runtimes_are_there_as_well() -> None:
         ((CONTROL, WORKER, WORKER), NETWORK, "two nodes called worker-1"),
         ((CONTROL, WORKER), None, "has addresses to give, and no data_network"),
         ((changed(NODE, address="198.18.1.1"),), None, "has addresses to give"),
+        ((changed(NODE, address="198.18.1.1"),), NETWORK, "has a data_network, and one node"),
         ((CONTROL, changed(WORKER, name="control-1")), NETWORK, "two nodes called control-1"),
         ((CONTROL, changed(WORKER, address=None)), NETWORK, "worker-1 has no address in 198.18"),
         ((CONTROL, changed(WORKER, address="198.18.2.2")), NETWORK, "has no address in"),
