@@ -19,8 +19,11 @@ READY_TRIES = 150
 SETTLE_S = 1
 """From a packet's arrival until it is in the file, at the very most."""
 
+_ADDRESS = r"\d+(?:\.\d+){3}"
+_PORT = r"(?:\.\d+)?"
 _TUNNELLED = re.compile(
-    r"^IP (?P<near>[\d.]+) > (?P<far>[\d.]+): IP (?P<source>[\d.]+) > (?P<target>[\d.]+): "
+    rf"^IP (?P<near>{_ADDRESS}) > (?P<far>{_ADDRESS}):"
+    rf" IP (?P<source>{_ADDRESS}){_PORT} > (?P<target>{_ADDRESS}){_PORT}: "
 )
 
 

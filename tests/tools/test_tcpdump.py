@@ -41,6 +41,14 @@ def test_each_packet_is_told_by_its_nodes_and_its_pods() -> None:
     assert (answer.near, answer.far) == (request.far, request.near)
 
 
+def test_a_packet_in_a_packet_may_have_ports() -> None:
+    line = "IP 198.18.1.2 > 198.18.1.1: IP 10.244.1.7.40022 > 10.244.0.5.443: Flags [S], length 0\n"
+
+    (packet,) = parse(line, stderr=READ)
+
+    assert (str(packet.source), str(packet.target)) == ("10.244.1.7", "10.244.0.5")
+
+
 def test_nothing_on_the_wire_is_an_observation() -> None:
     assert parse("", stderr=READ) == ()
 
