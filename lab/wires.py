@@ -72,7 +72,7 @@ done
 @contextmanager
 def held_ports(topology: Topology) -> Iterator[tuple[int, ...]]:
     """
-    Choose the ports of the wires of *topology*, and let nobody but QEMU have them in the block.
+    Choose the ports of the wires of *topology*, and keep them for QEMU while the block runs.
 
     QEMU would not notice that another has its port: both may bind one if both say so in time
     (socket(7), SO_REUSEADDR), as QEMU does (net/socket.c). The kernel chooses each port here,
