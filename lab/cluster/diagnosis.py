@@ -6,6 +6,7 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from lab.cluster.parts import CONTROL_PLANE
 from lab.errors import ClusterError
 
 if TYPE_CHECKING:
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
 TAIL_LINES = 15
 TIMEOUT_S = 120.0
 KUBELET, CONTAINERS = "kubelet", "containers"
-CONTROL_PLANE = ("etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler")
 OWN = (*CONTROL_PLANE, "kube-proxy")
 """Kubernetes' own: those that a cluster without Calico has."""
 COMPONENTS = (*OWN, "calico-node")
