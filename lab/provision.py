@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 PORT_TRIES = 3
 POWER_OFF_TIMEOUT_S = 120.0
 SSH_DEADLINE_S = {Accelerator.KVM: 60.0, Accelerator.TCG: 240.0}
+"""For each node: all share the processors of one machine."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +160,8 @@ def _wait_for_ssh(node: Node, start: Start) -> None:
     console = start.console(node.name)
     try:
         node.wait_until_up(
-            timeout_s=SSH_DEADLINE_S[start.accelerator], remedy=f"read its console: {console}"
+            timeout_s=SSH_DEADLINE_S[start.accelerator] * len(start.topology.nodes),
+            remedy=f"read its console: {console}",
         )
     except LabError as error:
         error.add_note("its console ends:\n" + console_tail(console))
