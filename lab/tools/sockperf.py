@@ -21,6 +21,9 @@ PORT = 11111
 MESSAGE_BYTES = 64
 IDLE_S = 2.2
 """What a run takes besides its duration: it sleeps two seconds before it starts."""
+DESCRIPTORS = 1024
+"""As a shell has them by default. sockperf makes a table with a place for each that it might open
+(defs.h, max_fds_num): 8 GiB in a container of Kubernetes', whose limit is a thousand million."""
 CLOCK_TOLERANCE = 0.05
 LAST_ANSWER_S = 0.1
 """How late a run may end: it waits for its last answer, on a busy emulated guest for so long."""
@@ -48,6 +51,7 @@ def ping_pong(address: str, *, duration_s: int, port: int = PORT) -> list[str]:
     *duration_s* is in whole seconds; of it, 0.4 s are warm-up that is left out of the figures.
     """
     return [
+        *("sh", "-c", f'ulimit -n {DESCRIPTORS} && exec "$@"', "sh"),
         *("sockperf", "ping-pong", "--tcp", "--ip", address, "--port", str(port)),
         *("--msg-size", str(MESSAGE_BYTES), "--time", str(duration_s), "--full-rtt"),
     ]
