@@ -122,6 +122,12 @@ def test_a_node_out_of_reach_may_say_nothing(node: Node, programs: Programs) -> 
         node.run(["true"], timeout_s=10)
 
 
+def test_a_command_that_ends_as_ssh_does_has_failed_by_itself(node: Node) -> None:
+    done = node.run(["sh", "-c", "exit 255"], timeout_s=10, check=False)
+
+    assert done.returncode == 254
+
+
 def test_a_script_ends_with_its_first_failure(node: Node, tmp_path: Path) -> None:
     with pytest.raises(CommandError):
         node.script(f"touch {tmp_path}/one\nfalse\ntouch {tmp_path}/two\n", timeout_s=10)
