@@ -82,7 +82,7 @@ cat >/etc/containerd/config.toml <<'CONFIG'
 """What a new data disk needs, once."""
 
 
-FORGET = "rm -f /etc/ssh/ssh_host_ed25519_key /root/.ssh/authorized_keys\n"
+FORGET = "rm -f /etc/ssh/ssh_host_ed25519_key ~/.ssh/authorized_keys\n"
 """What a prepared disk must not keep: the keys of the lab that it was prepared in."""
 
 

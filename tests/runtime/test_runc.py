@@ -93,7 +93,7 @@ CASES: dict[str, tuple[str, Change, set[str]]] = {
     "ext4 instead": (OVERLAYFS, replaced(MOUNTS, "overlay / overlay", "/dev/vda / ext4"), {ROOT}),
     "fuse-overlayfs": (OVERLAYFS, replaced(MOUNTS, " / overlay", " / fuse.overlay"), {ROOT}),
     "overlay instead": (DEVMAPPER, replaced(MOUNTS, "/ ext4", "/ overlay"), {ROOT}),
-    "a file's ext4": (DEVMAPPER, replaced(MOUNTS, "/dev/mapper/", "/root/"), {ROOT}),
+    "a file's ext4": (DEVMAPPER, replaced(MOUNTS, "/dev/mapper/", "/elsewhere/"), {ROOT}),
     "no root": (DEVMAPPER, answered(MOUNTS, ""), {ROOT}),
     "another container": (OVERLAYFS, replaced(PROCESSES, "/boot1", "/boot12"), {CONTAINER}),
     "below the container": (OVERLAYFS, replaced(PROCESSES, "/boot1", "/boot1/x"), {CONTAINER}),
