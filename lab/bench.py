@@ -85,15 +85,16 @@ class Bench:
                 contradicts the cell; FAIL with what was expected and what happened; INFRA if
                 the emulator below the node lost the guest.
         """
-        support = self.support(boot.cell)
+        cell = boot.cell.plain
+        support = self.support(cell)
         if not support.is_supported:
             raise NotMeasuredError(
                 Outcome.UNSUPPORTED,
                 f"{support.reason}. Asked: {support.asked}. Answered: {support.answered}",
             )
-        sandbox = self._make(boot.cell, name=f"boot{boot.position}", number=boot.position)
+        sandbox = self._make(cell, name=f"boot{boot.position}", number=boot.position)
         self._open = (boot, sandbox)
-        expected = self.expected(boot.cell)
+        expected = self.expected(cell)
         self._start(sandbox, expected)
         try:
             is_connected = expected is not None and trial.connects(sandbox)
@@ -294,8 +295,8 @@ class Bench:
     def _keep_configuration(self, sandbox: Sandbox) -> None:
         """Keep what a cell was configured with, once a run."""
         boot, _ = self._current()
-        if boot.cell not in self._configured:
-            self._configured.add(boot.cell)
+        if boot.cell.plain not in self._configured:
+            self._configured.add(boot.cell.plain)
             for name, text in sandbox.configuration().items():
                 self.store.add_raw(boot.id, name, text)
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import difflib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from fnmatch import fnmatchcase
+from functools import cache
 from itertools import product
 from typing import TYPE_CHECKING
 
@@ -62,21 +63,52 @@ class Vmm(StrEnum):
     QEMU = "qemu"
 
 
+class Variant(StrEnum):
+    """What a cell is in a run for: a combination to measure, or a test of the run itself."""
+
+    PLAIN = "plain"
+    """The cell. It is the only variant that its name leaves out."""
+    TWIN = "twin"
+    """The same cell once more: the two do not differ, and a run that says so is suspect."""
+    HANDICAP = "handicap"
+    """The same cell held to 90 % of its rates: a run that does not find that is blunt."""
+
+
 @dataclass(frozen=True, slots=True, order=True)
 class Cell:
-    """One combination, written ``tcfilter+virtiofs+reference`` everywhere."""
+    """
+    One combination, written ``tcfilter+virtiofs+reference`` everywhere.
+
+    A variant has a fourth part: ``tcfilter+virtiofs+reference+twin``.
+    """
 
     network: Network
     storage: Storage
     runtime: Runtime
+    variant: Variant = Variant.PLAIN
 
     def __str__(self) -> str:
-        return f"{self.network}+{self.storage}+{self.runtime}"
+        name = f"{self.network}+{self.storage}+{self.runtime}"
+        return name if self.is_plain else f"{name}+{self.variant}"
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether it is a combination of the matrix, and not a test of the run."""
+        return self.variant is Variant.PLAIN
+
+    @property
+    def plain(self) -> Cell:
+        """The combination that it is, whatever it is in the run for."""
+        return self.of(Variant.PLAIN)
+
+    def of(self, variant: Variant) -> Cell:
+        """The same combination in another variant."""
+        return replace(self, variant=variant)
 
     @classmethod
     def parse(cls, text: str) -> Cell:
         """Read a cell back from its name."""
-        cells = {str(cell): cell for cell in ALL_CELLS}
+        cells = _by_name()
         if text not in cells:
             raise _unknown("cell", text, tuple(cells))
         return cells[text]
@@ -107,6 +139,24 @@ KATA = (Runtime.KATA_GO, Runtime.KATA_RS)
 CONTROL_CELLS = tuple(
     Cell(Network.VETH, storage, Runtime.RUNC) for storage in (Storage.OVERLAYFS, Storage.DEVMAPPER)
 )
+
+
+CONTROL_OF = {
+    Storage.VIRTIOFS: Storage.OVERLAYFS,
+    Storage.VIRTIOFS_DAX: Storage.OVERLAYFS,
+    Storage.NINEP: Storage.OVERLAYFS,
+    Storage.DEVMAPPER: Storage.DEVMAPPER,
+    Storage.DEVMAPPER_BLK: Storage.DEVMAPPER,
+    Storage.PMEM_DAX: Storage.DEVMAPPER,
+}
+"""By storage: what the same snapshotter gives a container without a guest."""
+
+
+def control_of(cell: Cell) -> Cell | None:
+    """The cell without a guest that *cell* is compared with; None for a control itself."""
+    if cell.runtime is Runtime.RUNC:
+        return None
+    return Cell(Network.VETH, CONTROL_OF[cell.storage], Runtime.RUNC)
 
 
 def cells_of(
@@ -141,7 +191,8 @@ def select(expression: str | None, *, runtimes: tuple[Runtime, ...] = CONTROLS) 
     The cells of a bench that has *runtimes* that *expression* names, in the matrix's order.
 
     Patterns are separated by commas; each is ``network+storage+runtime`` with shell
-    wildcards in each part. Without an expression: the default matrix.
+    wildcards in each part. Three parts name plain cells, a fourth names their variants, which
+    come after their cell. Without an expression: the default matrix.
 
     Raises:
         UsageError: if a part names nothing, with the nearest known name, or nothing that
@@ -149,13 +200,24 @@ def select(expression: str | None, *, runtimes: tuple[Runtime, ...] = CONTROLS) 
     """
     if expression is None:
         return default_cells_of(runtimes)
-    cells = cells_of(runtimes)
+    cells = _with_variants(cells_of(runtimes))
     patterns = [_pattern(text.strip(), cells) for text in expression.split(",")]
     return tuple(cell for cell in cells if any(_matches(cell, pattern) for pattern in patterns))
 
 
-def _pattern(text: str, cells: tuple[Cell, ...]) -> tuple[str, str, str]:
+@cache
+def _by_name() -> dict[str, Cell]:
+    return {str(cell): cell for cell in _with_variants(ALL_CELLS)}
+
+
+def _with_variants(cells: Iterable[Cell]) -> tuple[Cell, ...]:
+    return tuple(cell.of(variant) for cell in cells for variant in Variant)
+
+
+def _pattern(text: str, cells: tuple[Cell, ...]) -> tuple[str, ...]:
     parts = text.split("+")
+    if len(parts) == len(_AXES) - 1:
+        parts.append(Variant.PLAIN)
     if len(parts) != len(_AXES):
         raise UsageError(
             f"--cells: {text!r} is not of the form network+storage+runtime",
@@ -164,9 +226,8 @@ def _pattern(text: str, cells: tuple[Cell, ...]) -> tuple[str, str, str]:
     for part, (axis, names) in zip(parts, _AXES.items(), strict=True):
         if not any(fnmatchcase(name, part) for name in names):
             raise _unknown(axis, part, names)
-    network, storage, runtime = parts
-    pattern = (network, storage, runtime)
-    if not any(_matches(cell, pattern) for cell in ALL_CELLS):
+    pattern = tuple(parts)
+    if not any(_matches(cell, pattern) for cell in _with_variants(ALL_CELLS)):
         raise UsageError(
             f"--cells: no cell of the matrix matches {text!r}",
             remedy="runc has the network veth and the storages overlayfs and devmapper;"
@@ -181,8 +242,8 @@ def _pattern(text: str, cells: tuple[Cell, ...]) -> tuple[str, str, str]:
     return pattern
 
 
-def _matches(cell: Cell, pattern: tuple[str, str, str]) -> bool:
-    return all(map(fnmatchcase, (cell.network, cell.storage, cell.runtime), pattern))
+def _matches(cell: Cell, pattern: tuple[str, ...]) -> bool:
+    return all(map(fnmatchcase, (cell.network, cell.storage, cell.runtime, cell.variant), pattern))
 
 
 def _unknown(axis: str, name: str, known: tuple[str, ...]) -> UsageError:
@@ -197,4 +258,5 @@ _AXES = {
     "network": tuple(Network),
     "storage": tuple(Storage),
     "runtime": tuple(Runtime),
+    "variant": tuple(Variant),
 }

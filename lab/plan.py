@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import random
+from enum import StrEnum
 from typing import TYPE_CHECKING
 
 import msgspec
 
 from lab.errors import UsageError
-from lab.matrix import Cell
+from lab.matrix import Cell, Variant
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -38,22 +39,90 @@ class Exclusion(msgspec.Struct, frozen=True, kw_only=True):
     reason: str
 
 
+class Addition(msgspec.Struct, frozen=True, kw_only=True):
+    """A cell in the plan that nobody named, and why it is there."""
+
+    cell_name: str = msgspec.field(name="cell")
+    reason: str
+
+
+class Role(StrEnum):
+    """What a comparison is made for."""
+
+    BASELINE = "baseline"
+    """A cell with the baseline of its runtime: what the gate judges."""
+    CONTROL = "control"
+    """A cell with the control without a guest on its storage."""
+    REFERENCE = "reference"
+    """A cell of Kata's with the same cell without Kata's code: what Kata costs."""
+    TWIN = "twin"
+    """A cell with itself: the run's own false alarm test."""
+    HANDICAP = "handicap"
+    """A cell that was slowed on purpose with itself: the run's own test of power."""
+
+
+class Comparison(msgspec.Struct, frozen=True, kw_only=True):
+    """Two cells that will be compared, and what for."""
+
+    cell: str
+    baseline: str
+    role: Role
+
+
+class Design(msgspec.Struct, frozen=True, kw_only=True):
+    """
+    What a run declares before its first sample. As it stands here: nothing.
+
+    Sources of the defaults: the simulations of :mod:`lab.stats` (docs/statistics.md).
+    """
+
+    primary: tuple[str, ...] = ()
+    """The metrics that the gate judges, by name; all others are explored."""
+    comparisons: tuple[Comparison, ...] = ()
+    margins: dict[str, float] = {}
+    """By metric: a margin other than *margin*."""
+    margin: float = 0.03
+    """The least relative difference that matters to anybody."""
+    alpha: float = 0.05
+    """How often the gate may raise a false alarm, over all that it judges in a run."""
+    exploratory_q: float = 0.10
+    """Which share of the marks outside the gate may be false."""
+    precision: float = 0.05
+    """Relative half-width of a ratio's interval at which no more rounds are added."""
+    min_rounds: int = 1
+    max_rounds: int = 1
+    step: int = 2
+    """Rounds between two looks at the precision."""
+    budget_s: float | None = None
+    """Wall-clock seconds after which no round is begun; None is no limit."""
+    rules: int = 0
+    """The version of the rules of contamination; 0 is none."""
+
+
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
     """Every boot of a run, in order."""
 
     profile: str
     """``smoke``, ``standard`` or ``publish``."""
     rounds: int
+    """At most; a run whose design has fewer may end before."""
     seed: int
     cell_names: tuple[str, ...] = msgspec.field(name="cells")
     """In the order of the matrix, not of the run."""
     order: tuple[Boot, ...]
     excluded: tuple[Exclusion, ...] = ()
+    added: tuple[Addition, ...] = ()
+    design: Design = Design()
 
     @property
     def cells(self) -> tuple[Cell, ...]:
         """The cells of the plan, in the order of the matrix."""
         return tuple(map(Cell.parse, self.cell_names))
+
+    @property
+    def plain_cells(self) -> tuple[Cell, ...]:
+        """Those that are combinations to measure, and not tests of the run."""
+        return tuple(cell for cell in self.cells if cell.is_plain)
 
 
 def make(
@@ -63,12 +132,15 @@ def make(
     rounds: int,
     seed: int,
     excluded: Sequence[Exclusion] = (),
+    added: Sequence[Addition] = (),
+    design: Design | None = None,
 ) -> Plan:
     """
     Plan *rounds* rounds: each has every cell once, shuffled by *seed*.
 
     A longer plan from the same seed begins with the shorter one, so that rounds can be
-    added later without a new order for those that were run.
+    added later without a new order for those that were run. A handicap comes after its plain
+    cell: it is held to a share of what that has just reached.
     """
     if rounds < 1:
         raise UsageError(f"--rounds: {rounds} is not a number of rounds", remedy="give 1 or more")
@@ -81,6 +153,8 @@ def make(
         cell_names=tuple(map(str, cells)),
         order=tuple(_shuffled(cells, rounds=rounds, seed=seed)),
         excluded=tuple(excluded),
+        added=tuple(added),
+        design=design or Design(min_rounds=rounds, max_rounds=rounds),
     )
 
 
@@ -88,9 +162,18 @@ def _shuffled(cells: Sequence[Cell], *, rounds: int, seed: int) -> list[Boot]:
     generator = random.Random(seed)  # noqa: S311 - an order that can be repeated, not a secret
     order: list[Boot] = []
     for number in range(1, rounds + 1):
-        for cell in generator.sample(cells, k=len(cells)):
+        for cell in _with_handicaps_later(generator.sample(cells, k=len(cells))):
             boot_id = str(cell) if rounds == 1 else f"{cell}-r{number}"
             order.append(
                 Boot(id=boot_id, cell_name=str(cell), round=number, position=len(order) + 1)
             )
     return order
+
+
+def _with_handicaps_later(cells: list[Cell]) -> list[Cell]:
+    """Let each handicap that comes before its plain cell change places with it."""
+    for place, cell in enumerate(cells):
+        if cell.variant is Variant.HANDICAP and cell.plain in cells[place:]:
+            other = cells.index(cell.plain, place)
+            cells[place], cells[other] = cells[other], cells[place]
+    return cells

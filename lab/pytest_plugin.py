@@ -151,7 +151,7 @@ def once_a_storage(
     """Lets smoke ask only one sandbox of each storage what does not depend on its network."""
     order = _session(request.config).decided.plan.order
     alike = (other for other in order if _same_storage(other.cell, boot.cell))
-    first = next((other for other in alike if bench.may_work(other.cell)), boot)
+    first = next((other for other in alike if bench.may_work(other.cell.plain)), boot)
     if first != boot and not profile.asks_each_cell:
         reason = f"{profile.name} asks one sandbox of each storage; here that is {first.id}"
         raise NotMeasuredError(Outcome.NOT_RUN, reason)
@@ -339,7 +339,7 @@ def _turn(item: pytest.Item) -> tuple[int, int]:
 
 
 def _same_storage(one: Cell, other: Cell) -> bool:
-    return (one.storage, one.runtime) == (other.storage, other.runtime)
+    return (one.storage, one.runtime, one.variant) == (other.storage, other.runtime, other.variant)
 
 
 def _is_last_of(boot: Boot, nextitem: pytest.Item | None) -> bool:

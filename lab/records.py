@@ -11,11 +11,11 @@ from lab import __version__
 from lab.outcome import Outcome  # noqa: TC001 - msgspec reads the annotations
 from lab.plan import Plan  # noqa: TC001 - msgspec reads the annotations
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 """
 Of everything in a run's directory; ``run.json`` carries it.
 
-History: 1 is the first.
+History: 1 is the first; 2 has the variants of cells, and the design in the plan.
 """
 
 

@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 
+from lab.design import comparisons_of
 from lab.errors import StoreError, UsageError
 from lab.matrix import Cell
 from lab.outcome import Evidence, Outcome
+from lab.plan import Design
 from lab.records import SCHEMA_VERSION, Environment, OutcomeRecord, RunHeader, Timeline
 from lab.sample import Sample
 from lab.store import (
@@ -33,7 +35,19 @@ T = TypeVar("T")
 BENCH_FAILED = 3
 Document = dict[str, Any]
 
-MIGRATIONS: Mapping[int, Callable[[Document], Document]] = {}
+
+def _without_design(document: Document) -> Document:
+    """Schema 1 has no design: its cells can be compared, but no metric was declared primary."""
+    plan = document["plan"]
+    design = Design(
+        comparisons=comparisons_of(tuple(map(Cell.parse, plan["cells"]))),
+        min_rounds=plan["rounds"],
+        max_rounds=plan["rounds"],
+    )
+    return {**document, "schema": 2, "plan": {**plan, "design": msgspec.to_builtins(design)}}
+
+
+MIGRATIONS: Mapping[int, Callable[[Document], Document]] = {1: _without_design}
 """By version of the schema: the step from that version of ``run.json`` to the next."""
 
 
@@ -203,7 +217,10 @@ def _read_header(path: Path) -> RunHeader:
                 f"{path} has schema {found}, which nothing reads any more",
                 remedy="use the lab that wrote it",
             )
-        document = MIGRATIONS[version](document)
+        try:
+            document = MIGRATIONS[version](document)
+        except (KeyError, TypeError, UsageError) as error:
+            raise _damaged(path, error) from error
     try:
         header = msgspec.convert(document, RunHeader)
         for name in header.plan.cell_names:

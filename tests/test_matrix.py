@@ -13,6 +13,7 @@ from lab.matrix import (
     Network,
     Runtime,
     Storage,
+    Variant,
     cells_of,
     default_cells_of,
     select,
@@ -81,7 +82,10 @@ def test_the_controls_have_no_guest_and_come_first() -> None:
     assert {cell.storage for cell in CONTROL_CELLS} == {Storage.OVERLAYFS, Storage.DEVMAPPER}
 
 
-@pytest.mark.parametrize("cell", ALL_CELLS, ids=str)
+VARIANTS = [cell.of(variant) for cell in ALL_CELLS for variant in Variant]
+
+
+@pytest.mark.parametrize("cell", VARIANTS, ids=str)
 def test_a_cells_name_reads_back(cell: Cell) -> None:
     assert Cell.parse(str(cell)) == cell
     assert select(str(cell), runtimes=tuple(Runtime)) == (cell,)
@@ -112,6 +116,21 @@ def test_a_cells_name_reads_back(cell: Cell) -> None:
         ("none+9p+*,none+9p+reference", ["none+9p+reference"]),
         ("*+devmapper+runc", ["veth+devmapper+runc"]),
         ("n?ne+[9]p+*", ["none+9p+reference"]),
+        ("none+9p+reference+twin", ["none+9p+reference+twin"]),
+        ("none+9p+reference+plain", ["none+9p+reference"]),
+        (
+            "veth+*+runc+*, none+9p+*+twin, none+9p+*",
+            [
+                "veth+overlayfs+runc",
+                "veth+overlayfs+runc+twin",
+                "veth+overlayfs+runc+handicap",
+                "veth+devmapper+runc",
+                "veth+devmapper+runc+twin",
+                "veth+devmapper+runc+handicap",
+                "none+9p+reference",
+                "none+9p+reference+twin",
+            ],
+        ),
     ],
 )
 def test_patterns_choose_in_the_order_of_the_matrix(expression: str, expected: list[str]) -> None:
@@ -127,7 +146,9 @@ def test_patterns_choose_in_the_order_of_the_matrix(expression: str, expected: l
         ("tcfilter+zzz+reference", "unknown storage 'zzz'", "known: virtiofs, virtiofs-dax, 9p"),
         ("Tcfilter+9p+reference", "unknown network 'Tcfilter'", "did you mean 'tcfilter'?"),
         ("tcfilter", "'tcfilter' is not of the form", "--cells 'tcfilter+*+reference'"),
-        ("a+b+c+d", "'a+b+c+d' is not of the form", "--cells 'tcfilter+*+reference'"),
+        ("a+b+c+d+e", "'a+b+c+d+e' is not of the form", "--cells 'tcfilter+*+reference'"),
+        ("none+9p+reference+twn", "unknown variant 'twn'", "did you mean 'twin'?"),
+        ("tcfilter+*+runc+twin", "no cell of the matrix matches", "runc has the"),
         ("", "'' is not of the form", "--cells 'tcfilter+*+reference'"),
         ("none+9p+reference,", "'' is not of the form", "--cells 'tcfilter+*+reference'"),
         ("tcfilter+*+runc", "no cell of the matrix matches 'tcfilter+*+runc'", "runc has the"),
@@ -151,3 +172,13 @@ def test_an_unknown_cell_names_the_nearest() -> None:
         Cell.parse("none+9p+runc")
 
     assert "did you mean 'none+9p+reference'?" in caught.value.remedy
+
+
+def test_a_variant_is_a_cell_of_its_own_and_knows_its_combination() -> None:
+    cell = Cell.parse("tcfilter+9p+reference")
+    twin = cell.of(Variant.TWIN)
+
+    assert str(twin) == "tcfilter+9p+reference+twin"
+    assert twin != cell
+    assert (twin.plain, cell.plain) == (cell, cell)
+    assert (twin.is_plain, cell.is_plain) == (False, True)

@@ -5,7 +5,7 @@ import pytest
 
 from lab import plan
 from lab.errors import UsageError
-from lab.matrix import DEFAULT_CELLS, Cell
+from lab.matrix import DEFAULT_CELLS, Cell, Variant
 
 
 def make(*, rounds: int = 1, seed: int = 7) -> plan.Plan:
@@ -86,3 +86,33 @@ def test_no_rounds_is_refused() -> None:
 def test_a_cell_twice_is_refused() -> None:
     with pytest.raises(ValueError, match="twice"):
         plan.make([DEFAULT_CELLS[0]] * 2, profile="smoke", rounds=1, seed=1)
+
+
+WITH_VARIANTS = (
+    *DEFAULT_CELLS,
+    *(DEFAULT_CELLS[2].of(v) for v in (Variant.TWIN, Variant.HANDICAP)),
+)
+
+
+def test_a_handicap_comes_after_its_cell_in_each_round_and_a_twin_anywhere() -> None:
+    order = plan.make(WITH_VARIANTS, profile="publish", rounds=40, seed=7).order
+    place = {(boot.cell, boot.round): boot.position for boot in order}
+    cell, twin, handicap = DEFAULT_CELLS[2], *WITH_VARIANTS[-2:]
+
+    assert all(place[cell, r] < place[handicap, r] for r in range(1, 41))
+    assert {place[cell, r] < place[twin, r] for r in range(1, 41)} == {True, False}
+    assert len(place) == 40 * len(WITH_VARIANTS)
+
+
+def test_the_cells_of_the_matrix_are_those_that_are_no_test_of_the_run() -> None:
+    made = plan.make(WITH_VARIANTS, profile="publish", rounds=1, seed=7)
+
+    assert made.plain_cells == DEFAULT_CELLS
+    assert made.cells == WITH_VARIANTS
+
+
+def test_a_plan_without_a_design_declares_nothing() -> None:
+    design = make(rounds=3).design
+
+    assert (design.primary, design.comparisons) == ((), ())
+    assert (design.min_rounds, design.max_rounds) == (3, 3)

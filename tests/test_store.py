@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import pytest
 
-from lab import run as run_module
+from lab.design import comparisons_of
 from lab.errors import StoreError, UsageError
 from lab.matrix import CONTROL_CELLS, DEFAULT_CELLS, Cell
 from lab.outcome import Evidence, Outcome
@@ -163,13 +163,16 @@ def test_an_older_schema_without_a_migration_is_refused(finished: Path) -> None:
         Run.load(finished)
 
 
-def test_an_older_schema_is_migrated(finished: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    _edit_header(finished, lambda h: h.update(schema=0, bench=h.pop("topology")))
-    monkeypatch.setattr(
-        run_module, "MIGRATIONS", {0: lambda h: {**h, "schema": 1, "topology": h["bench"]}}
-    )
+def test_a_run_of_schema_1_declared_no_metric(finished: Path) -> None:
+    """It had no design: its cells can be compared all the same, and the gate judges nothing."""
+    _edit_header(finished, lambda h: (h.update(schema=1), h["plan"].pop("design")))
 
-    assert Run.load(finished).header.topology == "embedded"
+    header = Run.load(finished).header
+
+    assert header.schema == SCHEMA_VERSION
+    assert header.plan.design.primary == ()
+    assert header.plan.design.comparisons == comparisons_of(DEFAULT_CELLS)
+    assert (header.plan.design.min_rounds, header.plan.design.max_rounds) == (1, 1)
 
 
 def test_records_of_unplanned_boots_are_left_out_and_said(finished: Path) -> None:

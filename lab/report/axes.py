@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from lab.matrix import GUEST_NETWORKS, GUEST_STORAGES, Cell, Network, Runtime, Storage
+from lab.matrix import (
+    CONTROL_OF,
+    GUEST_NETWORKS,
+    GUEST_STORAGES,
+    Cell,
+    Network,
+    Storage,
+    Variant,
+    control_of,
+)
 
 NETWORKS = GUEST_NETWORKS
 STORAGES = GUEST_STORAGES
-
-CONTROL_OF = {
-    Storage.VIRTIOFS: Storage.OVERLAYFS,
-    Storage.VIRTIOFS_DAX: Storage.OVERLAYFS,
-    Storage.NINEP: Storage.OVERLAYFS,
-    Storage.DEVMAPPER: Storage.DEVMAPPER,
-    Storage.DEVMAPPER_BLK: Storage.DEVMAPPER,
-    Storage.PMEM_DAX: Storage.DEVMAPPER,
-}
-"""By storage: what the same snapshotter gives a container without a guest."""
 
 MEANING = {
     Network.TCFILTER: "veth and tap, joined by tc mirred",
@@ -33,16 +32,14 @@ MEANING = {
 }
 
 
-def control_of(cell: Cell) -> Cell | None:
-    """The cell without a guest that *cell* is compared with; None for a control itself."""
-    if cell.runtime is Runtime.RUNC:
-        return None
-    return Cell(Network.VETH, CONTROL_OF[cell.storage], Runtime.RUNC)
+def reading_order(cell: Cell) -> tuple[int, int, int, int]:
+    """
+    Sort a control first, then what is compared with it, by storage and by network.
 
-
-def reading_order(cell: Cell) -> tuple[int, int, int]:
-    """Sort a control first, then what is compared with it, by storage and by network."""
+    A twin and a handicap come after their cell.
+    """
     control = control_of(cell) or cell
     rank = 0 if cell is control else 1 + STORAGES.index(cell.storage)
     network = NETWORKS.index(cell.network) if cell.network in NETWORKS else 0
-    return (list(CONTROL_OF.values()).index(control.storage), rank, network)
+    variant = list(Variant).index(cell.variant)
+    return (list(CONTROL_OF.values()).index(control.storage), rank, network, variant)

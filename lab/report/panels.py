@@ -6,7 +6,8 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from lab.report.axes import control_of, reading_order
+from lab.matrix import control_of
+from lab.report.axes import reading_order
 from lab.report.missing import Missing, missing_in
 from lab.report.strip import Axis, Strip
 from lab.report.text import count, scenario_group

@@ -7,7 +7,7 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from lab.matrix import Cell, Runtime
+from lab.matrix import Cell, Runtime, Variant
 from lab.outcome import Outcome
 from lab.records import RunStatus
 from lab.report.missing import GRAVEST_FIRST, missing_in
@@ -57,12 +57,12 @@ class Absence:
 
 def verdict(run: Run) -> str:
     """The run in one sentence: what was measured, what could not be, what failed."""
-    cells = run.header.plan.cells
+    cells = run.header.plan.plain_cells
     measured = {sample.cell for sample in run.valid_samples}
     failed = {record.cell for record in run.outcomes if record.outcome.is_bad}
     failed |= {boot.cell_name for boot in run.header.plan.order if boot.id in run.distrusted}
-    unsupported = _lacking(run, Outcome.UNSUPPORTED)
-    skipped = _lacking(run, Outcome.NOT_RUN)
+    unsupported = _lacking(run, Outcome.UNSUPPORTED) & set(cells)
+    skipped = _lacking(run, Outcome.NOT_RUN) & set(cells)
     possible = [cell for cell in cells if cell not in unsupported]
     coverage = [_coverage(possible, measured, runtime) for runtime in _runtimes(possible)]
     parts = [f"{' and '.join(coverage)} measured"] if coverage else []
@@ -187,9 +187,11 @@ def _unjudged(run: Run) -> list[Problem]:
 
 
 def repeat_command(header: RunHeader, cell: str) -> str:
-    """The command that runs one cell again, as it was run here."""
+    """The command that runs one cell again, as it was run here; a twin is its plain cell."""
     plan = header.plan
-    options = ["--topology", header.topology, "--cells", cell, "--profile", plan.profile]
+    known = Cell.parse(cell)
+    name = str(known.plain if known.variant is Variant.TWIN else known)
+    options = ["--topology", header.topology, "--cells", name, "--profile", plan.profile]
     options += ["--rounds", str(plan.rounds), "--seed", str(plan.seed)]
     return f"nox -s matrix -- {shlex.join([*options, *header.options])}"
 

@@ -6,8 +6,8 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from lab.matrix import Cell, Network, Runtime, Storage
-from lab.report.axes import CONTROL_OF, NETWORKS, STORAGES
+from lab.matrix import CONTROL_OF, Cell, Network, Runtime, Storage
+from lab.report.axes import NETWORKS, STORAGES
 from lab.report.missing import Missing, missing_in
 from lab.report.pages import CellPage, page
 from lab.report.panels import Panel, default_panel, panels
@@ -142,7 +142,7 @@ def _groups(every: Sequence[Panel]) -> tuple[tuple[str, tuple[Panel, ...]], ...]
 
 
 def _grid(run: Run) -> Grid:
-    cells = run.header.plan.cells
+    cells = run.header.plan.plain_cells
     guests = [cell for cell in cells if cell.runtime is not Runtime.RUNC]
     storages = tuple(s for s in STORAGES if any(cell.storage is s for cell in guests))
     spans: dict[Storage, int] = defaultdict(int)

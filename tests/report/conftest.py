@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from lab.matrix import Runtime, select
+from lab.matrix import CONTROL_CELLS, Cell, Runtime, Variant, select
 from lab.outcome import Outcome
 from lab.run import Run
 from tests.fake_run import CHECKS, CONSOLE, NO_DAX, FakeRun, Trouble
@@ -65,3 +65,18 @@ def troubled(tmp_path_factory: pytest.TempPathFactory) -> Run:
         contradicted=frozenset({"tcfilter+virtiofs+reference-r4"}),
     )
     return Run.load(fake.write(tmp_path_factory.mktemp("troubled")))
+
+
+@pytest.fixture(scope="package")
+def tested(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """Five rounds of one cell, its control, its twin and its handicap, which has failed."""
+    cell = Cell.parse("tcfilter+virtiofs+reference")
+    handicap = cell.of(Variant.HANDICAP)
+    fake = FakeRun(
+        cells=(CONTROL_CELLS[0], cell, cell.of(Variant.TWIN), handicap),
+        rounds=5,
+        profile="standard",
+        is_emulated=False,
+        trouble={str(handicap): Trouble(Outcome.FAIL, "too slow", scenario=CHECKS[2])},
+    )
+    return Run.load(fake.write(tmp_path_factory.mktemp("tested")))

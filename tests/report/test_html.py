@@ -14,7 +14,7 @@ from lab import report
 from lab.matrix import CONTROL_CELLS, CONTROLS, DEFAULT_CELLS, Cell, cells_of
 from lab.outcome import Outcome
 from lab.records import RunStatus
-from lab.report import html
+from lab.report import html, verdict
 from lab.run import Run
 from tests.fake_run import CHECKS, CONSOLE, METRICS, NO_DAX, FakeRun, Trouble
 from tests.report.conftest import DAX
@@ -468,3 +468,26 @@ def _luminance(colour: str) -> float:
         c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels
     )
     return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
+def test_tests_of_the_run_have_pages_and_panels_but_no_place_in_the_matrix(tested: Run) -> None:
+    document = page(tested)
+    name = "tcfilter+virtiofs+reference"
+
+    assert document.one("h1").text == (
+        "1 of 1 reference cell and 1 of 1 runc control measured; 0 unsupported; 1 failed."
+    )
+    matrix = document.one("table", id="matrix")
+    shown = {td.attributes["data-shows"] for td in matrix.all("td") if td.all("a", class_="more")}
+    assert shown == {"veth+overlayfs+runc", name}
+    for cell in (name, f"{name}+twin", f"{name}+handicap"):
+        document.one("details", id=f"cell-{cell}")
+    titles = {header.text for header in document.all("th", scope="row")}
+    assert {"virtiofs · tcfilter", "virtiofs · tcfilter · twin"} < titles
+
+
+def test_a_handicap_is_repeated_by_its_own_name_and_a_twin_by_its_cells(tested: Run) -> None:
+    name = "tcfilter+virtiofs+reference"
+
+    assert f"--cells {name}+handicap " in verdict.repeat_command(tested.header, f"{name}+handicap")
+    assert f"--cells {name} " in verdict.repeat_command(tested.header, f"{name}+twin")
