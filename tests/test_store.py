@@ -171,7 +171,7 @@ def test_a_run_of_schema_1_declared_no_metric(finished: Path) -> None:
 
     assert header.schema == SCHEMA_VERSION
     assert header.plan.design.primary == ()
-    assert header.plan.design.comparisons == comparisons_of(DEFAULT_CELLS)
+    assert header.plan.design.comparisons == comparisons_of(CELLS)
     assert (header.plan.design.min_rounds, header.plan.design.max_rounds) == (1, 1)
 
 
