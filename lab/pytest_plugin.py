@@ -1,5 +1,5 @@
 """
-pytest's side of the lab: options, fixtures, and what becomes of a scenario.
+pytest's side of the lab: options, the order of scenarios, and what becomes of one.
 
 ``lab matrix`` runs pytest with this plug-in and hands over what it has decided; plain
 ``pytest scenarios`` decides by itself when the first scenario is collected.
@@ -8,7 +8,6 @@ pytest's side of the lab: options, fixtures, and what becomes of a scenario.
 from __future__ import annotations
 
 import time
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,23 +15,19 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from lab.bench import NotMeasuredError
-from lab.errors import ClusterError, LabError, SandboxError, StoreError, told
-from lab.measure import Measure
+from lab.errors import LabError, SandboxError, StoreError, told
 from lab.options import OPTIONS, Wishes
 from lab.outcome import Outcome
 from lab.records import OutcomeRecord
-from lab.session import Session, Verdict
-from lab.stopwatch import Activity, Stopwatch
+from lab.session import SESSION, Session, Verdict, scenario_of, session_of
+from lab.stopwatch import Activity
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterator
+    from collections.abc import Generator
 
-    from lab.bench import Bench
-    from lab.matrix import Cell
-    from lab.node import Node
     from lab.plan import Boot
-    from lab.profile import Profile
-    from lab.runtime.sandbox import Sandbox
+
+pytest_plugins = ("lab.fixtures",)
 
 SCENARIOS = Path(__file__).resolve().parent.parent / "scenarios"
 
@@ -43,7 +38,6 @@ ENDING = {"restart": 1, "container_restart": 1, "doomed": 2}
 """The fixtures that end what other scenarios measure; the sandbox does not outlive the last."""
 STORAGES = "storages"
 """The mark of a scenario that has a meaning on some storages only, which are its arguments."""
-SESSION = pytest.StashKey[Session]()
 STARTED = pytest.StashKey[float]()
 VERDICT = pytest.StashKey[Verdict]()
 
@@ -96,7 +90,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
     """Leave out the scenarios of clusters where there is none; of others pytest decides."""
-    if collection_path != CLUSTER or _session(config).decided.topology.is_cluster:
+    if collection_path != CLUSTER or session_of(config).decided.topology.is_cluster:
         return None
     return True
 
@@ -108,7 +102,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     The sandbox needs the boot: somebody else's fixture of that name does not, and starts nothing.
     """
     if "boot" in metafunc.fixturenames:
-        order = _session(metafunc.config).decided.plan.order
+        order = session_of(metafunc.config).decided.plan.order
         metafunc.parametrize("boot", order, ids=[boot.id for boot in order], scope="session")
 
 
@@ -122,77 +116,6 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if meaningless:
         config.hook.pytest_deselected(items=meaningless)
     items[:] = sorted((item for item in items if _has_meaning(item)), key=_turn)
-
-
-@pytest.fixture(scope="session")
-def bench(request: pytest.FixtureRequest) -> Bench:
-    """The bench of this run: its topology is up, its node is ready for sandboxes."""
-    from lab import launch  # noqa: PLC0415 - unit tests must not need libvirt
-
-    session = _session(request.config)
-    running = launch.running(
-        session.decided, session.store, say=session.say, stopwatch=session.stopwatch
-    )
-    with _as_fault_of_the_bench():
-        session.bench = session.stack.enter_context(running)
-    return session.bench
-
-
-@pytest.fixture(scope="session")
-def sandbox(bench: Bench, boot: Boot) -> Sandbox:
-    """The sandbox of this boot, started and proven to be what its cell's name says."""
-    return bench.open(boot)
-
-
-@pytest.fixture(scope="session")
-def once_a_storage(
-    bench: Bench, boot: Boot, profile: Profile, request: pytest.FixtureRequest
-) -> None:
-    """Lets smoke ask only one sandbox of each storage what does not depend on its network."""
-    order = _session(request.config).decided.plan.order
-    alike = (other for other in order if _same_storage(other.cell, boot.cell))
-    first = next((other for other in alike if bench.may_work(other.cell.plain)), boot)
-    if first != boot and not profile.asks_each_cell:
-        reason = f"{profile.name} asks one sandbox of each storage; here that is {first.id}"
-        raise NotMeasuredError(Outcome.NOT_RUN, reason)
-
-
-@pytest.fixture
-def restart(
-    bench: Bench,
-    once_a_storage: None,  # noqa: ARG001 - asked first
-    request: pytest.FixtureRequest,
-) -> Callable[[], None]:
-    """Ends the sandbox and starts another on the same root file system; `sandbox` stays valid."""
-    if _session(request.config).decided.topology.is_cluster:
-        reason = "Kubernetes starts every container, a restarted one too, on a new root file system"
-        raise NotMeasuredError(Outcome.UNSUPPORTED, reason)
-    return bench.restart
-
-
-@pytest.fixture(scope="session")
-def peer(bench: Bench) -> Sandbox:
-    """A second sandbox on the same node, without a guest, that lives as long as the run."""
-    with _as_fault_of_the_bench():
-        return bench.peer
-
-
-@pytest.fixture(scope="session")
-def node(bench: Bench) -> Node:
-    """The node that the sandboxes run on."""
-    return bench.setting.node
-
-
-@pytest.fixture(scope="session")
-def profile(request: pytest.FixtureRequest) -> Profile:
-    """How long this run measures."""
-    return _session(request.config).decided.profile
-
-
-@pytest.fixture
-def measure(request: pytest.FixtureRequest, bench: Bench, boot: Boot) -> Measure:
-    """Records samples of this scenario; see :class:`Measure`."""
-    return Measure(bench, boot, scenario=_scenario(request.node))
 
 
 @pytest.hookimpl(wrapper=True)
@@ -291,17 +214,6 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
         report.write(ours.store.path)
 
 
-@contextmanager
-def _as_fault_of_the_bench() -> Iterator[None]:
-    """Whatever kind of error: what fails in the block fails for every cell alike."""
-    try:
-        yield
-    except ClusterError as error:  # not what measures, but what was to be measured
-        raise NotMeasuredError(Outcome.BLOCKED, told(error)) from error
-    except LabError as error:
-        raise NotMeasuredError(Outcome.INFRA, told(error)) from error
-
-
 def _record(session: Session, item: pytest.Item, boot: Boot) -> None:
     outcome, reason, tail = item.stash.get(VERDICT, (Outcome.PASS, "", ()))
     elapsed_s = time.monotonic() - item.stash[STARTED]
@@ -310,7 +222,7 @@ def _record(session: Session, item: pytest.Item, boot: Boot) -> None:
             boot=boot.id,
             cell=str(boot.cell),
             round=boot.round,
-            scenario=_scenario(item),
+            scenario=scenario_of(item),
             outcome=outcome,
             reason=reason,
             started=datetime.now(UTC),
@@ -338,40 +250,10 @@ def _turn(item: pytest.Item) -> tuple[int, int]:
     return (0 if boot is None else boot.position, ends)
 
 
-def _same_storage(one: Cell, other: Cell) -> bool:
-    return (one.storage, one.runtime, one.variant) == (other.storage, other.runtime, other.variant)
-
-
 def _is_last_of(boot: Boot, nextitem: pytest.Item | None) -> bool:
     return nextitem is None or _boot(nextitem) != boot
-
-
-def _scenario(item: pytest.Item) -> str:
-    """The node id without its parameter, from the scenarios' folder on."""
-    return item.nodeid.partition("[")[0].removeprefix("scenarios/")
 
 
 def _title(item: pytest.Item) -> str:
     name: str = getattr(item, "originalname", item.name)
     return name.removeprefix("test_").replace("_", " ")
-
-
-def _session(config: pytest.Config) -> Session:
-    """The session: handed over by ``lab matrix``, or made now from pytest's own options."""
-    if SESSION in config.stash:
-        return config.stash[SESSION]
-    from lab import launch  # noqa: PLC0415 - unit tests must not need libvirt
-
-    stopwatch = Stopwatch()
-    try:
-        wishes = Wishes.read(config.getoption)
-        decided = launch.decide(wishes, say=_print_nothing, stopwatch=stopwatch)
-    except LabError as error:
-        raise pytest.Collector.CollectError(str(error)) from error
-    session = Session(decided=decided, store=launch.open_store(decided), stopwatch=stopwatch)
-    config.stash[SESSION] = session
-    return session
-
-
-def _print_nothing(_text: str) -> None:
-    """pytest collects in silence."""

@@ -10,14 +10,16 @@ import pytest
 
 from lab.bench import Bench, NotMeasuredError
 from lab.errors import CommandError, LabError, SandboxError, ToolOutputError, told
+from lab.options import Wishes
 from lab.outcome import Outcome
+from lab.stopwatch import Stopwatch
 
 if TYPE_CHECKING:
     from lab.launch import Decided
     from lab.screen import Screen
-    from lab.stopwatch import Stopwatch
     from lab.store import Store
 
+SESSION = pytest.StashKey["Session"]()
 Verdict = tuple[Outcome, str, tuple[str, ...]]
 """An outcome, its reason, and the last lines of a console where they tell why."""
 
@@ -84,6 +86,28 @@ class Session:
             self.screen.say(text)
 
 
+def session_of(config: pytest.Config) -> Session:
+    """The session: handed over by ``lab matrix``, or made now from pytest's own options."""
+    if SESSION in config.stash:
+        return config.stash[SESSION]
+    from lab import launch  # noqa: PLC0415 - unit tests must not need libvirt
+
+    stopwatch = Stopwatch()
+    try:
+        wishes = Wishes.read(config.getoption)
+        decided = launch.decide(wishes, say=_print_nothing, stopwatch=stopwatch)
+    except LabError as error:
+        raise pytest.Collector.CollectError(str(error)) from error
+    session = Session(decided=decided, store=launch.open_store(decided), stopwatch=stopwatch)
+    config.stash[SESSION] = session
+    return session
+
+
+def scenario_of(item: pytest.Item) -> str:
+    """The node id without its parameter, from the scenarios' folder on."""
+    return item.nodeid.partition("[")[0].removeprefix("scenarios/")
+
+
 def judge(error: BaseException) -> Verdict:
     """The outcome that an exception in a scenario means, its reason, and the console's end."""
     match error:
@@ -105,3 +129,7 @@ def _first_lines(error: BaseException) -> str:
     text = str(error.problem) if isinstance(error, LabError) else str(error)
     notes = "\n".join(getattr(error, "__notes__", ()))
     return "\n".join(part for part in (text, notes) if part)
+
+
+def _print_nothing(_text: str) -> None:
+    """pytest collects in silence."""

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 LAB = Path(__file__).parents[1] / "lab"
 LAYERS = """
-    cli campaign conformance doctor pytest_plugin
+    cli campaign conformance doctor pytest_plugin fixtures
     report
     measure session
     acceptance bench compare environment launch screen trial
@@ -33,7 +33,7 @@ KEEPERS = {
     "time.sleep": {"wait"},
     "libvirt": {"virt"},
     "testinfra": {"questions"},
-    "pytest": {"pytest_plugin", "session", "campaign"},
+    "pytest": {"pytest_plugin", "fixtures", "session", "campaign"},
 }
 NEEDS_LIBVIRT = {
     "virt", "provision", "takedown", "prepare", "launch", "campaign", "conformance",
