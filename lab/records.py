@@ -79,6 +79,8 @@ class OutcomeRecord(msgspec.Struct, frozen=True, kw_only=True):
     elapsed_s: float
     console_tail: tuple[str, ...] = ()
     """The last lines of the console, where they tell why."""
+    attempt: int = 1
+    """Which boot of its cell in its round: a contaminated one is measured again."""
 
 
 class Timeline(msgspec.Struct, frozen=True, kw_only=True):

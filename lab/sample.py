@@ -47,3 +47,7 @@ class Sample(msgspec.Struct, frozen=True, kw_only=True):
     """The tool's own report, relative to the run's directory."""
     noise: dict[str, float | None]
     """Deltas over the measurement; None is unknown, not clean."""
+    attempt: int = 1
+    """Which boot of its cell in its round: a contaminated one is measured again."""
+    quality: dict[str, float | None] = {}
+    """What else may be doubted of it, by the names of :mod:`lab.gates`; None is unknown."""

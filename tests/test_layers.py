@@ -22,8 +22,8 @@ LAYERS = """
     cluster prepare node_scripts provision takedown runtime store run
     machine labs disks wires
     host image node virt network storage tools ledger noise questions stopwatch system
-    topology matrix outcome expectations judgement posix faults sample stats plan design loader \
-    records options profile
+    topology matrix outcome expectations judgement posix faults sample stats contamination gates \
+    plan design loader records options profile
     command wait files interrupt together
     errors units
 """
