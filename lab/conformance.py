@@ -9,6 +9,7 @@ from lab import expectations, launch
 from lab.cluster import critest, critest_report
 from lab.cluster.containerd import DEFAULT_RUNTIME
 from lab.cluster.critest import Target
+from lab.controls import Controls
 from lab.errors import ArtefactError, CommandError, ToolOutputError, UsageError
 from lab.expectations import Expect
 from lab.matrix import CONTROL_CELLS, KATA, Runtime, default_cells_of
@@ -55,7 +56,7 @@ def run_conformance(wishes: Wishes, console: Console, *, focus: str | None = Non
     """
     stopwatch = Stopwatch()
     with plain(console, total=0) as screen:
-        everything = replace(wishes, cells=wishes.cells or EVERY)
+        everything = replace(wishes, cells=wishes.cells or EVERY, controls=Controls.NONE)
         decided, kit = _decided(
             launch.decide(everything, say=screen.say, stopwatch=stopwatch),
             is_chosen=wishes.cells is not None,

@@ -20,7 +20,7 @@ from lab.image.build import build
 from lab.image.lock import load
 from lab.loader import load_topology
 from lab.machine import Start
-from lab.plan import make
+from lab.planning import plan_of
 from lab.profile import PROFILES
 from lab.provision import bring_up
 from lab.records import RunHeader, RunStatus
@@ -91,16 +91,14 @@ def decide(wishes: Wishes, *, say: Callable[[str], None], stopwatch: Stopwatch) 
     name = wishes.profile or ("smoke" if is_emulated else "standard")
     settled = PROFILES[name]
     seed = secrets.randbelow(SEED_LIMIT) if wishes.seed is None else wishes.seed
+    plan = plan_of(wishes, cells, profile=settled, seed=seed, has_reference=not topology.is_cluster)
+    for text in (*map(str, plan.added), *plan.warnings):
+        say(text)
     return Decided(
         wishes=wishes,
         topology=topology,
         profile=replace(settled, seed=seed),
-        plan=make(
-            cells,
-            profile=name,
-            rounds=wishes.rounds or settled.rounds,
-            seed=seed,
-        ),
+        plan=plan,
         images=images,
         chosen=chosen,
         kit=kit,

@@ -205,6 +205,11 @@ def select(expression: str | None, *, runtimes: tuple[Runtime, ...] = CONTROLS) 
     return tuple(cell for cell in cells if any(_matches(cell, pattern) for pattern in patterns))
 
 
+def in_order(cells: Iterable[Cell]) -> tuple[Cell, ...]:
+    """Sort *cells* as the matrix has them, each with its variants after it."""
+    return tuple(sorted(cells, key=list(_by_name().values()).index))
+
+
 @cache
 def _by_name() -> dict[str, Cell]:
     return {str(cell): cell for cell in _with_variants(ALL_CELLS)}

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import difflib
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from lab.controls import Controls
 from lab.errors import UsageError
+from lab.plan import Ordering
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -39,6 +42,12 @@ OPTIONS = (
     Option("--profile", "how long to measure (default: standard, under emulation smoke)",
            choices=("smoke", "standard", "publish")),
     Option("--rounds", "how often each cell is booted (default: the profile's)", metavar="N"),
+    Option("--budget", "add rounds until results are precise, 20 at most, and begin none that would"
+           " end after so long", metavar="2h"),
+    Option("--controls", "what joins the cells: what they are read against, a twin, a handicap"
+           " (auto: nothing where there are fewer than 5 rounds)", "auto", choices=tuple(Controls)),
+    Option("--order", "of boots: each round shuffled, or cell by cell, which drift can fool",
+           "shuffled", choices=tuple(Ordering)),
     Option("--seed", "the seed of the order (default: a new one, recorded)", metavar="N"),
     Option("--keep", "whether the lab stays up after the run", "never",
            choices=("never", "failed", "always")),
@@ -59,6 +68,9 @@ class Wishes:
     cells: str | None
     profile: str | None
     rounds: int | None
+    budget_s: float | None = None
+    controls: Controls = Controls.AUTO
+    order: Ordering = Ordering.SHUFFLED
     seed: int | None
     keep: str
     accel: str
@@ -80,6 +92,9 @@ class Wishes:
             cells=texts["--cells"],
             profile=texts["--profile"],
             rounds=_number("--rounds", texts["--rounds"], least=1),
+            budget_s=_duration("--budget", texts["--budget"]),
+            controls=Controls(texts["--controls"] or Controls.AUTO),
+            order=Ordering(texts["--order"] or Ordering.SHUFFLED),
             seed=_number("--seed", texts["--seed"], least=0),
             keep=texts["--keep"] or "never",
             accel=texts["--accel"] or "auto",
@@ -101,7 +116,7 @@ def _checked(option: Option, text: str | None) -> str | None:
     if text is None or not option.choices or text in option.choices:
         return text
     near = difflib.get_close_matches(text, option.choices, n=1, cutoff=0.4)
-    hint = f"did you mean {near[0]!r}? " if near else ""
+    hint = f"did you mean {str(near[0])!r}? " if near else ""
     raise UsageError(
         f"{option.flag}: unknown value {text!r}", remedy=f"{hint}known: {', '.join(option.choices)}"
     )
@@ -119,3 +134,18 @@ def _number(flag: str, text: str | None, *, least: int) -> int | None:
             f"{flag}: {text!r} is not a number of at least {least}", remedy=f"write {flag} {least}"
         )
     return int(text)
+
+
+def _duration(flag: str, text: str | None) -> float | None:
+    """Read a duration in seconds: ``2h``, ``90m``, ``1h30m``."""
+    if text is None:
+        return None
+    found = _DURATION.fullmatch(text)
+    hours, minutes, seconds = map(int, found.groups("0")) if found else (0, 0, 0)
+    total_s = 3600.0 * hours + 60.0 * minutes + seconds
+    if not total_s:
+        raise UsageError(f"{flag}: {text!r} is no duration", remedy=f"write {flag} 1h30m")
+    return total_s
+
+
+_DURATION = re.compile(r"(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from enum import StrEnum
+from itertools import product
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -12,7 +13,13 @@ from lab.errors import UsageError
 from lab.matrix import Cell, Variant
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Iterator, Sequence
+
+
+SEQUENTIAL = (
+    "The order is sequential: whatever drifts during the run looks like a difference of cells"
+    " (in simulations, 37 to 74 % of equal cells were told apart)."
+)
 
 
 class Boot(msgspec.Struct, frozen=True, kw_only=True):
@@ -44,6 +51,18 @@ class Addition(msgspec.Struct, frozen=True, kw_only=True):
 
     cell_name: str = msgspec.field(name="cell")
     reason: str
+
+    def __str__(self) -> str:
+        return f"added {self.cell_name}: {self.reason}"
+
+
+class Ordering(StrEnum):
+    """In which order boots follow each other."""
+
+    SHUFFLED = "shuffled"
+    """Rounds, each with every cell once in an order of its own: drift hits all cells alike."""
+    SEQUENTIAL = "sequential"
+    """All boots of one cell, then all of the next: drift looks like a difference."""
 
 
 class Role(StrEnum):
@@ -110,9 +129,15 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     cell_names: tuple[str, ...] = msgspec.field(name="cells")
     """In the order of the matrix, not of the run."""
     order: tuple[Boot, ...]
+    ordering: Ordering = Ordering.SHUFFLED
     excluded: tuple[Exclusion, ...] = ()
     added: tuple[Addition, ...] = ()
     design: Design = Design()
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What the plan itself makes doubtful."""
+        return (SEQUENTIAL,) if self.ordering is Ordering.SEQUENTIAL else ()
 
     @property
     def cells(self) -> tuple[Cell, ...]:
@@ -134,9 +159,10 @@ def make(
     excluded: Sequence[Exclusion] = (),
     added: Sequence[Addition] = (),
     design: Design | None = None,
+    ordering: Ordering = Ordering.SHUFFLED,
 ) -> Plan:
     """
-    Plan *rounds* rounds: each has every cell once, shuffled by *seed*.
+    Plan *rounds* rounds: each has every cell once, in an order that *seed* gives.
 
     A longer plan from the same seed begins with the shorter one, so that rounds can be
     added later without a new order for those that were run. A handicap comes after its plain
@@ -146,28 +172,41 @@ def make(
         raise UsageError(f"--rounds: {rounds} is not a number of rounds", remedy="give 1 or more")
     if len(set(cells)) < len(cells):
         raise ValueError("a cell is in the plan twice")
+    pairs = (
+        _shuffled(cells, rounds=rounds, seed=seed)
+        if ordering is Ordering.SHUFFLED
+        else product(_with_handicaps_later(list(cells)), range(1, rounds + 1))
+    )
     return Plan(
         profile=profile,
         rounds=rounds,
         seed=seed,
         cell_names=tuple(map(str, cells)),
-        order=tuple(_shuffled(cells, rounds=rounds, seed=seed)),
+        order=_boots(pairs, rounds=rounds),
+        ordering=ordering,
         excluded=tuple(excluded),
         added=tuple(added),
         design=design or Design(min_rounds=rounds, max_rounds=rounds),
     )
 
 
-def _shuffled(cells: Sequence[Cell], *, rounds: int, seed: int) -> list[Boot]:
+def _shuffled(cells: Sequence[Cell], *, rounds: int, seed: int) -> Iterator[tuple[Cell, int]]:
     generator = random.Random(seed)  # noqa: S311 - an order that can be repeated, not a secret
-    order: list[Boot] = []
     for number in range(1, rounds + 1):
         for cell in _with_handicaps_later(generator.sample(cells, k=len(cells))):
-            boot_id = str(cell) if rounds == 1 else f"{cell}-r{number}"
-            order.append(
-                Boot(id=boot_id, cell_name=str(cell), round=number, position=len(order) + 1)
-            )
-    return order
+            yield cell, number
+
+
+def _boots(pairs: Iterable[tuple[Cell, int]], *, rounds: int) -> tuple[Boot, ...]:
+    return tuple(
+        Boot(
+            id=str(cell) if rounds == 1 else f"{cell}-r{number}",
+            cell_name=str(cell),
+            round=number,
+            position=position,
+        )
+        for position, (cell, number) in enumerate(pairs, start=1)
+    )
 
 
 def _with_handicaps_later(cells: list[Cell]) -> list[Cell]:

@@ -20,6 +20,11 @@ class Profile:
 
     name: str
     rounds: int
+    """At least."""
+    max_rounds: int
+    """While the results are not precise enough."""
+    precision: float
+    """Relative half-width of the interval of a ratio that is precise enough."""
     iperf3_s: int
     """Of each TCP and UDP test, after *iperf3_omit_s*."""
     iperf3_omit_s: int
@@ -54,6 +59,8 @@ class Profile:
 SMOKE = Profile(
     name="smoke",
     rounds=1,
+    max_rounds=1,
+    precision=0.05,
     iperf3_s=1,
     # One second is no steady state, and none is claimed of a single round.
     iperf3_omit_s=0,
@@ -70,6 +77,8 @@ SMOKE = Profile(
 STANDARD = Profile(
     name="standard",
     rounds=5,
+    max_rounds=5,
+    precision=0.05,
     iperf3_s=10,
     iperf3_omit_s=2,
     udp_probe_s=5,
@@ -84,6 +93,8 @@ STANDARD = Profile(
 PUBLISH = Profile(
     name="publish",
     rounds=10,
+    max_rounds=20,
+    precision=0.03,
     iperf3_s=15,
     iperf3_omit_s=3,
     udp_probe_s=5,

@@ -38,7 +38,8 @@ ENDING = {"restart": 1, "container_restart": 1, "doomed": 2}
 """The fixtures that end what other scenarios measure; the sandbox does not outlive the last."""
 STORAGES = "storages"
 """The mark of a scenario that has a meaning on some storages only, which are its arguments."""
-STARTED = pytest.StashKey[float]()
+STARTED = pytest.StashKey[tuple[datetime, float]]()
+"""When an item was at its turn: UTC, and on the clock that never jumps."""
 VERDICT = pytest.StashKey[Verdict]()
 
 
@@ -123,7 +124,7 @@ def pytest_runtest_protocol(
     item: pytest.Item, nextitem: pytest.Item | None
 ) -> Generator[None, object, object]:
     """Tell the screen which boot is at its turn, what it does, and what came of it."""
-    item.stash[STARTED] = time.monotonic()
+    item.stash[STARTED] = (datetime.now(UTC), time.monotonic())
     session, boot = item.config.stash.get(SESSION, None), _boot(item)
     if session is None or session.screen is None or boot is None:
         return (yield)
@@ -216,7 +217,7 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
 
 def _record(session: Session, item: pytest.Item, boot: Boot) -> None:
     outcome, reason, tail = item.stash.get(VERDICT, (Outcome.PASS, "", ()))
-    elapsed_s = time.monotonic() - item.stash[STARTED]
+    started, began = item.stash[STARTED]
     session.store.add_outcome(
         OutcomeRecord(
             boot=boot.id,
@@ -225,8 +226,8 @@ def _record(session: Session, item: pytest.Item, boot: Boot) -> None:
             scenario=scenario_of(item),
             outcome=outcome,
             reason=reason,
-            started=datetime.now(UTC),
-            elapsed_s=elapsed_s,
+            started=started,
+            elapsed_s=time.monotonic() - began,
             console_tail=tail,
         )
     )

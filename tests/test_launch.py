@@ -134,7 +134,7 @@ def test_who_asks_for_nothing_gets_what_the_machine_is_good_for(
     it = decided(wishes)
 
     assert (it.profile.name, it.plan.profile, it.plan.rounds) == (profile, profile, rounds)
-    assert it.plan.cells == DEFAULT_CELLS
+    assert it.plan.plain_cells == DEFAULT_CELLS
     assert it.chosen == Chosen(accelerator, "auto was wished")
     assert it.images is IMAGES
 

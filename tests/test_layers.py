@@ -23,7 +23,7 @@ LAYERS = """
     machine labs disks wires
     host image node virt network storage tools ledger noise questions stopwatch system
     topology matrix outcome expectations judgement posix faults sample stats contamination gates \
-    plan design loader records options profile
+    plan planning design controls loader records options profile
     command wait files interrupt together
     errors units
 """

@@ -4,8 +4,10 @@ from pathlib import Path
 
 import pytest
 
+from lab.controls import Controls
 from lab.errors import UsageError
 from lab.options import OPTIONS, Wishes
+from lab.plan import Ordering
 from lab.profile import PROFILES
 
 
@@ -19,7 +21,8 @@ def test_who_asks_for_nothing_gets_the_defaults_that_help_shows() -> None:
 
     wishes = read()
 
-    assert {name: getattr(wishes, name) for name in shown} == {
+    fields = {name: "budget_s" if name == "budget" else name for name in shown}
+    assert {name: getattr(wishes, field) for name, field in fields.items()} == {
         **shown,
         "output": Path(str(shown["output"])),
     }
@@ -28,11 +31,13 @@ def test_who_asks_for_nothing_gets_the_defaults_that_help_shows() -> None:
 def test_every_wish_is_read() -> None:
     wishes = read(
         topology="pair", cells="*+9p+*", profile="publish", rounds="3", seed="0",
+        budget="1h30m", controls="twin", order="sequential",
         keep="failed", accel="kvm", output="/elsewhere", artefacts="/built", lock="my.toml",
     )  # fmt: skip
 
     assert wishes == Wishes(
         topology="pair", cells="*+9p+*", profile="publish", rounds=3, seed=0,
+        budget_s=5400.0, controls=Controls.TWIN, order=Ordering.SEQUENTIAL,
         keep="failed", accel="kvm", output=Path("/elsewhere"),
         artefacts=Path("/built"), lock=Path("my.toml"),
     )  # fmt: skip
@@ -56,6 +61,8 @@ def test_an_empty_selection_of_cells_is_not_the_default_one() -> None:
         ("profile", "Standard", "standard"),
         ("keep", "fail", "failed"),
         ("accel", "kmv", "kvm"),
+        ("controls", "twins", "twin"),
+        ("order", "sequental", "sequential"),
     ],
 )
 def test_an_unknown_choice_names_the_nearest(flag: str, text: str, nearest: str) -> None:
@@ -89,3 +96,19 @@ def test_the_choice_of_profiles_is_the_profiles() -> None:
     (profile,) = (option for option in OPTIONS if option.flag == "--profile")
 
     assert profile.choices == tuple(PROFILES)
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [("2h", 7200.0), ("90m", 5400.0), ("1h30m", 5400.0), ("45s", 45.0), ("1h1m1s", 3661.0)],
+)
+def test_a_budget_is_a_duration(text: str, seconds: float) -> None:
+    assert read(budget=text).budget_s == seconds
+
+
+@pytest.mark.parametrize("text", ["", "2", "h", "30m1h", "1.5h", "-1h", "0h"])
+def test_what_is_no_duration_is_refused_with_one_that_is(text: str) -> None:
+    with pytest.raises(UsageError, match="--budget") as caught:
+        read(budget=text)
+
+    assert caught.value.remedy == "write --budget 1h30m"

@@ -116,3 +116,13 @@ def test_a_plan_without_a_design_declares_nothing() -> None:
 
     assert (design.primary, design.comparisons) == ((), ())
     assert (design.min_rounds, design.max_rounds) == (3, 3)
+
+
+def test_a_sequential_order_ends_a_cell_before_the_next_and_says_what_that_does() -> None:
+    cells = WITH_VARIANTS[-3:]
+
+    made = plan.make(cells, profile="publish", rounds=2, seed=7, ordering=plan.Ordering.SEQUENTIAL)
+
+    assert [boot.id for boot in made.order] == [f"{cell}-r{r}" for cell in cells for r in (1, 2)]
+    assert made.warnings == (plan.SEQUENTIAL,)
+    assert make().warnings == ()

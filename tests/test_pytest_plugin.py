@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
@@ -478,6 +479,7 @@ def test_what_a_scenario_raises_is_one_of_the_labs_outcomes(case: str, runner: R
     assert record.reason.startswith(reason)
     assert record.cell == FIRST
     assert record.elapsed_s > 0
+    assert (datetime.now(UTC) - record.started).total_seconds() > record.elapsed_s
     assert run.status == (0 if outcome is Outcome.NOT_RUN else 1)
 
 
@@ -706,6 +708,9 @@ def test_help_shows_the_labs_options_in_a_group_of_their_own(
         "--cells",
         "--profile",
         "--rounds",
+        "--budget",
+        "--controls",
+        "--order",
         "--seed",
         "--keep",
         "--accel",

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from lab.matrix import Cell, Runtime, Variant
 from lab.outcome import Outcome
+from lab.plan import Ordering
 from lab.records import RunStatus
 from lab.report.missing import GRAVEST_FIRST, missing_in
 from lab.report.text import count, scenario_title
@@ -122,7 +123,7 @@ def notices(run: Run) -> tuple[str, ...]:
     }
     local = run.environment.local_artefacts if run.environment else ""
     built = (f"Built locally, and not upstream's: {local}.",) if local else ()
-    return (*ended[run.header.status], *built, *run.warnings)
+    return (*ended[run.header.status], *run.header.plan.warnings, *built, *run.warnings)
 
 
 def problems(run: Run) -> tuple[Problem, ...]:
@@ -192,7 +193,9 @@ def repeat_command(header: RunHeader, cell: str) -> str:
     known = Cell.parse(cell)
     name = str(known.plain if known.variant is Variant.TWIN else known)
     options = ["--topology", header.topology, "--cells", name, "--profile", plan.profile]
-    options += ["--rounds", str(plan.rounds), "--seed", str(plan.seed)]
+    options += ["--rounds", str(plan.design.min_rounds), "--seed", str(plan.seed)]
+    options += ["--controls", "none"]
+    options += ["--order", plan.ordering] if plan.ordering is Ordering.SEQUENTIAL else []
     return f"nox -s matrix -- {shlex.join([*options, *header.options])}"
 
 

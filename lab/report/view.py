@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from lab.matrix import CONTROL_OF, Cell, Network, Runtime, Storage
+from lab.plan import Ordering
 from lab.report.axes import NETWORKS, STORAGES
 from lab.report.missing import Missing, missing_in
 from lab.report.pages import CellPage, page
@@ -28,6 +29,7 @@ from lab.units import format_duration
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from lab.plan import Plan
     from lab.records import Environment, OutcomeRecord, RunHeader, Timeline
     from lab.run import Run
 
@@ -96,6 +98,8 @@ class Report:
     groups: tuple[tuple[str, tuple[Panel, ...]], ...]
     """The panels by the folder of their scenario."""
     pages: tuple[CellPage, ...]
+    order: str
+    """In which order the boots were to follow each other, in a sentence."""
     rounds: tuple[Round, ...]
     environment: tuple[tuple[str, tuple[tuple[str, str], ...]], ...]
     spans: tuple[Span, ...]
@@ -122,6 +126,7 @@ def build(run: Run) -> Report:
         default=default_panel(every),
         groups=_groups(every),
         pages=tuple(page(run, cell) for cell in header.plan.cells),
+        order=_order(header.plan),
         rounds=_rounds(run),
         environment=_environment(run.environment),
         spans=_spans(run.timeline),
@@ -174,6 +179,12 @@ def _grid_rows(guests: Sequence[Cell]) -> tuple[GridRow, ...]:
         for runtime in Runtime
         if (network, runtime) in present
     )
+
+
+def _order(plan: Plan) -> str:
+    if plan.ordering is Ordering.SEQUENTIAL:
+        return "All boots of a cell follow each other, then all of the next."
+    return f"Each round has every cell once, shuffled by seed {plan.seed}."
 
 
 def _rounds(run: Run) -> tuple[Round, ...]:
