@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import platform
 import re
@@ -31,10 +32,23 @@ MARKER = "lab: the kernel is up and can nest"
 CANNOT_NEST = "lab: the kernel is up and cannot nest"
 KVM_BROKEN = re.compile(r"KVM internal error.*|error: failed to .*|.*Could not access KVM.*")
 PROBES = "probes.json"
+MACHINE_ID = Path("/etc/machine-id")
+MACHINE_ID_DIGITS = 12
 MEMORY_RESERVE_MIB = 512
 IMAGES_MIB = 4 * 1024
 """Packages, images, the prepared disks' own part, and what one run writes besides its pool."""
 VERSION_TIMEOUT_S = 20.0
+UNKNOWN = "unknown"
+_CPU = Path("/sys/devices/system/cpu")
+SETTINGS = {
+    "smt active": _CPU / "smt/active",
+    "frequency governor": _CPU / "cpu0/cpufreq/scaling_governor",
+    "no turbo": _CPU / "intel_pstate/no_turbo",
+    "boost": _CPU / "cpufreq/boost",
+    "huge pages": Path("/sys/kernel/mm/transparent_hugepage/enabled"),
+    "clock source": Path("/sys/devices/system/clocksource/clocksource0/current_clocksource"),
+}
+"""What of this machine's settings moves every figure, by name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,21 +162,52 @@ def kvm_device_problem() -> str:
 def facts() -> dict[str, str]:
     """What tells this machine from others, for the record."""
     info = Path("/proc/cpuinfo").read_text(encoding="utf-8")
-    model = re.search(r"^model name\s*: (.*)$", info, re.MULTILINE)
     release = platform.freedesktop_os_release()
     return {
-        "cpu": model[1] if model else "unknown",
+        "cpu": _field(info, "model name"),
         "cpus": str(os.cpu_count()),
         "memory": f"{_total_memory_mib()} MiB",
         "kernel": platform.release(),
         "distribution": release.get("PRETTY_NAME", "unknown"),
         "qemu": qemu_version(),
+        "machine": _machine(),
+        "microcode": _field(info, "microcode"),
+        "virtualised": "yes" if "hypervisor" in _field(info, "flags").split() else "no",
+        **{name: _setting(path) for name, path in SETTINGS.items()},
     }
 
 
 def qemu_version(program: str | Path = QEMU) -> str:
     """The first line of what a QEMU, the machine's own by default, says of itself."""
     return command.run([program, "--version"], timeout_s=VERSION_TIMEOUT_S).stdout.splitlines()[0]
+
+
+def _field(info: str, name: str) -> str:
+    """A line of /proc/cpuinfo, of the first processor."""
+    match = re.search(rf"^{name}\s*: (.*)$", info, re.MULTILINE)
+    return match[1] if match else UNKNOWN
+
+
+def _setting(path: Path) -> str:
+    """What a file of the kernel says; of several choices, the one in brackets."""
+    try:
+        text = path.read_text(encoding="ascii").strip()
+    except OSError:
+        return UNKNOWN
+    chosen = re.search(r"\[(.+?)\]", text)
+    return (chosen[1] if chosen else text) or UNKNOWN
+
+
+def _machine() -> str:
+    """
+    A name for this installation, which tells it from another of the same kind.
+
+    Not the machine's own id, which machine-id(5) wants kept from others: a digest of it.
+    """
+    own = _setting(MACHINE_ID)
+    if own == UNKNOWN:
+        return UNKNOWN
+    return hashlib.sha256(f"kata-lab {own}".encode()).hexdigest()[:MACHINE_ID_DIGITS]
 
 
 def _total_memory_mib() -> int:

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from lab.sample import Metric, Sample
+from lab.tools.conditions import conditions
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,6 +28,7 @@ class Measure:
         self._elapsed_s = 0.0
         self._noise: dict[str, float | None] = {}
         self._kept: dict[str, str] = {}
+        self._conditions: dict[str, dict[str, str]] = {}
 
     @contextmanager
     def watching(self) -> Iterator[None]:
@@ -44,6 +46,7 @@ class Measure:
 
         *raw* is the tool's own report; the sample names the file that it is kept in.
         """
+        kept = None if raw is None else self._keep(raw, metric)
         self._bench.store.add_sample(
             Sample(
                 metric=metric,
@@ -55,8 +58,9 @@ class Measure:
                 scenario=self._scenario,
                 started=self._started.isoformat(timespec="milliseconds"),
                 elapsed_s=self._elapsed_s,
-                raw=None if raw is None else self._keep(raw, metric),
+                raw=kept,
                 noise=self._noise,
+                conditions={} if kept is None else self._conditions[kept],
             )
         )
 
@@ -65,5 +69,6 @@ class Measure:
         if raw not in self._kept:
             suffix = "json" if raw.lstrip().startswith("{") else "txt"
             name = f"{metric.name}.{suffix}"
-            self._kept[raw] = self._bench.store.add_raw(self._boot.id, name, raw)
+            kept = self._bench.store.add_raw(self._boot.id, name, raw)
+            self._kept[raw], self._conditions[kept] = kept, conditions(raw)
         return self._kept[raw]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 GRACE_S = 60.0
 """What a command may take besides what it was asked to: the slowest guest is an emulated one."""
@@ -45,6 +45,15 @@ class Profile:
     """Or only one of each storage, where the answer does not depend on the network."""
     seed: int = 1
     """Of the random offsets; the run puts its own here."""
+
+    @property
+    def durations(self) -> dict[str, str]:
+        """What of it decides a measured value, for the record."""
+        return {
+            name: f"{value:g}"
+            for name, value in asdict(self).items()
+            if name.endswith(("_s", "_mib"))
+        }
 
     def deadline_s(self, measured_s: float) -> float:
         """When to give up on a command that measures for *measured_s*."""

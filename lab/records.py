@@ -59,6 +59,8 @@ class Environment(msgspec.Struct, frozen=True, kw_only=True):
     """Digest by name."""
     versions: dict[str, str]
     knobs: dict[str, str]
+    durations: dict[str, str] = {}
+    """How long each thing was measured, and on how much: the profile's, as it was then."""
     local_artefacts: str = ""
     """Which artefacts were built locally, instead of upstream's; empty if none were."""
 

@@ -294,10 +294,37 @@ def test_the_machine_is_told_from_others(machine: Machine) -> None:
 
     found = facts()
 
-    assert set(found) == {"cpu", "cpus", "memory", "kernel", "distribution", "qemu"}
+    assert set(found) == {
+        *("cpu", "cpus", "memory", "kernel", "distribution", "qemu"),
+        *("machine", "microcode", "virtualised", *host.SETTINGS),
+    }
     assert found["qemu"] == VERSION
     assert int(found["cpus"]) > 0
     assert all(found.values())
+
+
+def test_a_machine_is_named_without_telling_its_id(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = tmp_path / "machine-id"
+    monkeypatch.setattr(host, "MACHINE_ID", own)
+
+    assert host._machine() == "unknown"
+    own.write_text("")
+    assert host._machine() == "unknown"
+    own.write_text("0123456789abcdef0123456789abcdef\n")
+    name = host._machine()
+    own.write_text("1123456789abcdef0123456789abcdef\n")
+    assert name != host._machine()
+    assert name not in "0123456789abcdef0123456789abcdef"
+
+
+def test_of_several_choices_the_one_that_is_made_is_told(tmp_path: Path) -> None:
+    file = tmp_path / "enabled"
+    file.write_text("always [madvise] never\n")
+
+    assert host._setting(file) == "madvise"
+    assert host._setting(tmp_path / "absent") == "unknown"
 
 
 def test_kernel_that_comes_up_but_cannot_nest_is_no_node() -> None:

@@ -18,7 +18,7 @@ LAYERS = """
     cli campaign conformance doctor pytest_plugin fixtures
     report
     measure session
-    acceptance bench compare environment launch screen trial
+    acceptance bench comparability compare environment launch screen trial
     cluster prepare node_scripts provision takedown runtime store run
     machine labs disks wires
     host image node virt network storage tools ledger noise questions stopwatch system

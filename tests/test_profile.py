@@ -38,3 +38,11 @@ def test_deadline_leaves_room_for_the_slowest_guest() -> None:
 
 def test_whole_file_may_take_a_second_for_each_mebibyte() -> None:
     assert STANDARD.file_deadline_s == 512 + 60
+
+
+def test_what_decides_a_value_is_for_the_record_and_nothing_else() -> None:
+    assert STANDARD.durations["fio_s"] == "10"
+    assert set(STANDARD.durations) == {
+        *("iperf3_s", "iperf3_omit_s", "udp_probe_s", "latency_s", "loaded_latency_s"),
+        *("fio_s", "fio_ramp_s", "file_mib", "verified_mib"),
+    }
