@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from lab.outcome import Outcome
 from lab.report.missing import GRAVEST_FIRST, Missing, missing_in
 from lab.report.text import link, scenario_group, scenario_title
-from lab.store import CONSOLES, EVIDENCE
+from lab.store import CONSOLES, EVIDENCE, RAW
 from lab.units import format_duration, format_value
 
 if TYPE_CHECKING:
@@ -36,7 +36,8 @@ class BootLine:
     """Why its samples are INVALID; empty if they are not."""
     evidence: str
     console: str
-    """Links; empty where there is no such file."""
+    reports: str
+    """Links, the last one to a folder; empty where there is no such thing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,6 +63,7 @@ class Value:
 
     text: str
     raw: str
+    """A link to the tool's own report; empty where the line's *report* tells which it is."""
     is_valid: bool
 
 
@@ -70,6 +72,12 @@ class ValueLine:
     """One metric, boot by boot; a boot without a sample has none."""
 
     title: str
+    report: str
+    """
+    What the tool's own report of every boot is called in the boot's folder; empty without one.
+
+    A link for each value would be half of a large report: the script makes them out of this.
+    """
     boots: tuple[tuple[Value, ...], ...]
 
 
@@ -126,12 +134,15 @@ def page(run: Run, cell: Cell) -> CellPage:
     samples = [sample for sample in run.samples if sample.cell == name]
     evidence = _evidence(run, boots)
     proven = sum(boot.id in run.evidence for boot in boots)
+    reported = {sample.boot for sample in samples if _report_of(sample)}
     return CellPage(
         cell=cell,
         headline=_headline(outcomes),
         tone=_tone(outcomes, has_doubt=any(boot.id in run.distrusted for boot in boots)),
         missing=None if samples else missing_in(run, cell),
-        boots=tuple(_boot_line(run, boot, outcomes) for boot in boots),
+        boots=tuple(
+            _boot_line(run, boot, outcomes, has_report=boot.id in reported) for boot in boots
+        ),
         scenarios=_scenario_lines(outcomes),
         values=_value_lines(run, boots, samples),
         evidence=evidence,
@@ -162,7 +173,9 @@ def _tone(outcomes: Sequence[OutcomeRecord], *, has_doubt: bool) -> str:
     return "good" if any(record.outcome is Outcome.PASS for record in outcomes) else "quiet"
 
 
-def _boot_line(run: Run, boot: Boot, outcomes: Sequence[OutcomeRecord]) -> BootLine:
+def _boot_line(
+    run: Run, boot: Boot, outcomes: Sequence[OutcomeRecord], *, has_report: bool
+) -> BootLine:
     mine = [record for record in outcomes if record.boot == boot.id]
     console = f"{CONSOLES}/{boot.id}.log"
     return BootLine(
@@ -174,6 +187,7 @@ def _boot_line(run: Run, boot: Boot, outcomes: Sequence[OutcomeRecord]) -> BootL
         distrust=run.distrusted.get(boot.id, ""),
         evidence=link(f"{EVIDENCE}/{boot.id}.json") if boot.id in run.evidence else "",
         console=link(console) if console in run.consoles else "",
+        reports=link(f"{RAW}/{boot.id}/") if has_report else "",
     )
 
 
@@ -209,21 +223,35 @@ def _value_lines(
     run: Run, boots: Sequence[Boot], samples: Sequence[Sample]
 ) -> tuple[ValueLine, ...]:
     valid = set(map(id, run.valid_samples))
-    by_metric: dict[str, dict[str, list[Value]]] = {}
-    titles: dict[str, str] = {}
+    by_metric: dict[str, list[Sample]] = defaultdict(list)
     for sample in samples:
-        metric = sample.metric
-        titles[metric.name] = metric.title
+        by_metric[sample.metric.name].append(sample)
+    return tuple(_value_line(boots, mine, valid) for mine in by_metric.values())
+
+
+def _value_line(boots: Sequence[Boot], samples: Sequence[Sample], valid: set[int]) -> ValueLine:
+    reports = set(map(_report_of, samples))
+    common = reports.pop() if len(reports) == 1 else ""
+    values: dict[str, list[Value]] = defaultdict(list)
+    for sample in samples:
         value = Value(
-            text=format_value(sample.value, metric.unit),
-            raw=link(sample.raw),
+            text=format_value(sample.value, sample.metric.unit),
+            raw="" if common else link(sample.raw),
             is_valid=id(sample) in valid,
         )
-        by_metric.setdefault(metric.name, {}).setdefault(sample.boot, []).append(value)
-    return tuple(
-        ValueLine(title=titles[name], boots=tuple(tuple(values.get(boot.id, ())) for boot in boots))
-        for name, values in by_metric.items()
+        values[sample.boot].append(value)
+    return ValueLine(
+        title=samples[0].metric.title,
+        report=common,
+        boots=tuple(tuple(values.get(boot.id, ())) for boot in boots),
     )
+
+
+def _report_of(sample: Sample) -> str:
+    """What the sample's own report is called, if it lies in its boot's folder."""
+    path = sample.raw or ""
+    folder, _, name = path.rpartition("/")
+    return name if link(path) and folder == f"{RAW}/{sample.boot}" else ""
 
 
 def _evidence(run: Run, boots: Sequence[Boot]) -> tuple[FactTable, ...]:

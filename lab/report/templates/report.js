@@ -22,6 +22,24 @@
     picker.value = name;
   };
 
+  // The links of values to the tools' reports are most of a large file, if written out.
+  const link = (page) => {
+    const folders = [...page.querySelectorAll("[data-reports]")].map((head) => head.dataset.reports);
+    for (const row of page.querySelectorAll("[data-report]")) {
+      if (!row.dataset.report) continue;
+      [...row.querySelectorAll("td")].forEach((place, column) => {
+        if (!folders[column] || place.querySelector(".soft")) return;
+        const a = document.createElement("a");
+        a.href = folders[column] + encodeURIComponent(row.dataset.report);
+        a.append(...place.childNodes);
+        place.append(a);
+      });
+    }
+  };
+  for (const page of document.querySelectorAll("#cells > details")) {
+    page.addEventListener("toggle", () => link(page), { once: true });
+  }
+
   const follow = () => {
     const hash = decodeURIComponent(location.hash.slice(1));
     if (hash.startsWith("metric=")) show(hash.slice(7));
