@@ -6,7 +6,8 @@ import logging
 from contextlib import ExitStack, suppress
 from typing import TYPE_CHECKING
 
-from lab import command, expectations, noise, trial
+from lab import expectations, trial
+from lab.contamination import judge
 from lab.errors import LabError, told
 from lab.expectations import Expect
 from lab.judgement import Judgement
@@ -29,14 +30,13 @@ if TYPE_CHECKING:
     from lab.runtime.setting import Setting
     from lab.stopwatch import Stopwatch
     from lab.store import Store
-
-Noise = tuple["noise.Counters", "noise.Counters"]
-"""What the host and the node have counted."""
+    from lab.watch import Readings, Watch
 
 log = logging.getLogger(__name__)
 
 CONSOLE_TAIL_LINES = 20
-NOISE_TIMEOUT_S = 30.0
+DISTURBANCES = "disturbances.txt"
+"""Beside the reports of the tools: what disturbed them, in words."""
 ALIVE_TIMEOUT_S = 15.0
 PEER = Cell(Network.VETH, Storage.OVERLAYFS, Runtime.RUNC)
 PEER_NAME = "peer"
@@ -59,10 +59,13 @@ class NotMeasuredError(Exception):
 class Bench:
     """The sandboxes of one lab, one boot at a time."""
 
-    def __init__(self, setting: Setting, store: Store, stopwatch: Stopwatch) -> None:
+    def __init__(self, setting: Setting, store: Store, stopwatch: Stopwatch, watch: Watch) -> None:
         self.setting = setting
         self.store = store
         self.stopwatch = stopwatch
+        self.start_noise: dict[str, float | None] = {}
+        """Of the last sandbox that was started: what disturbed its start."""
+        self._watch = watch
         self._peer: Sandbox | None = None
         self._open: tuple[Boot, Sandbox] | None = None
         self._owes_proof = False
@@ -95,7 +98,9 @@ class Bench:
         sandbox = self._make(cell, name=f"boot{boot.position}", number=boot.position)
         self._open = (boot, sandbox)
         expected = self.expected(cell)
+        before = self.noise()
         self._start(sandbox, expected)
+        self.start_noise = self.noise_since(before)
         try:
             is_connected = expected is not None and trial.connects(sandbox)
             facts, raw = sandbox.prove()
@@ -186,19 +191,21 @@ class Bench:
                 self.prove("after")
         log.info("closed %s", boot.id)
 
-    def noise(self) -> Noise:
+    def noise(self) -> Readings:
         """Read what both machines have counted so far of what disturbs a measurement."""
-        on_host = command.run(noise.COMMAND, timeout_s=NOISE_TIMEOUT_S, check=False)
-        on_node = self.setting.node.run(noise.COMMAND, timeout_s=NOISE_TIMEOUT_S, check=False)
-        return noise.parse(on_host.stdout), noise.parse(on_node.stdout)
+        return self._watch.read()
 
-    def noise_since(self, before: Noise) -> dict[str, float | None]:
-        """What was counted since *before*; None is what a machine does not tell."""
-        host, node = self.noise()
-        return {
-            **noise.between(before[0], host, where="host"),
-            **noise.between(before[1], node, where="node"),
-        }
+    def noise_since(self, before: Readings) -> dict[str, float | None]:
+        """
+        What was counted since *before*; None is what a machine does not tell.
+
+        If it contaminates what was measured meanwhile, it is kept in words, too.
+        """
+        noise, told = self._watch.since(before)
+        if judge(noise).is_contaminated and self._open is not None:
+            boot, _ = self._open
+            self.store.add_raw(boot.id, DISTURBANCES, told)
+        return noise
 
     @property
     def peer(self) -> Sandbox:

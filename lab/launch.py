@@ -32,6 +32,7 @@ from lab.units import format_duration
 from lab.virt import domain
 from lab.virt.connection import connected, default_uri
 from lab.virt.xml import Accelerator
+from lab.watch import Watch
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -157,7 +158,8 @@ def running(
             prepare.activate(lab, decided.topology, decided.kit)
         setting = prepare.setting(decided.topology, decided.images, lab, decided.kit)
         store.set_environment(environment(decided, setting.node))
-        bench = Bench(setting, store, stopwatch)
+        watch = Watch(setting.node, domains=[node.domain for node in lab.record.nodes])
+        bench = Bench(setting, store, stopwatch, watch)
         try:
             yield bench
         finally:

@@ -7,13 +7,15 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from lab import gates
 from lab.sample import Metric, Sample
 from lab.tools.conditions import conditions
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from lab.bench import Bench
+    from lab.gates import Moved
     from lab.plan import Boot
 
 
@@ -40,13 +42,33 @@ class Measure:
         self._elapsed_s = time.monotonic() - began
         self._noise = self._bench.noise_since(before)
 
-    def __call__(self, metric: Metric, value: float, *, raw: str | None = None) -> None:
+    def take_start(self) -> None:
+        """What is recorded next was measured while the sandbox started: with that noise."""
+        self._noise = self._bench.start_noise
+
+    def __call__(
+        self,
+        metric: Metric,
+        value: float,
+        *,
+        raw: str | None = None,
+        moved: Moved | None = None,
+        rates: Sequence[float] = (),
+    ) -> None:
         """
         Record that *metric* was *value*, in the metric's unit.
 
-        *raw* is the tool's own report; the sample names the file that it is kept in.
+        Args:
+            metric: What was measured.
+            value: What came out.
+            raw: The tool's own report; the sample names the file that it is kept in.
+            moved: What fio moved, for a value of storage.
+            rates: Those of a flow's intervals, for a value that is their mean.
         """
         kept = None if raw is None else self._keep(raw, metric)
+        quality = gates.of_intervals(rates) if rates else {}
+        if moved is not None:
+            quality |= gates.of_moved(moved, self._noise, node_memory_bytes=self._node_memory_bytes)
         self._bench.store.add_sample(
             Sample(
                 metric=metric,
@@ -61,8 +83,13 @@ class Measure:
                 raw=kept,
                 noise=self._noise,
                 conditions={} if kept is None else self._conditions[kept],
+                quality=quality,
             )
         )
+
+    @property
+    def _node_memory_bytes(self) -> int:
+        return self._bench.setting.topology.node.memory_mib << 20
 
     def _keep(self, raw: str, metric: Metric) -> str:
         """Keep a report under the first metric that was read from it; the others share it."""

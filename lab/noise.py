@@ -1,44 +1,80 @@
 """
 What disturbs a measurement, read from a machine before and after it.
 
-A machine is asked by one command, :data:`COMMAND`, with its exit status ignored: what its
-kernel does not offer is missing from the answer, and stays unknown. Unknown is not clean:
-it is None, never zero.
+A machine is asked by one command, :func:`command`, with its exit status ignored: what its
+kernel does not offer, or does not tell this user, is missing from the answer, and stays unknown.
+Unknown is not clean: it is None, never zero.
 
-Sources: proc(5) for stat, uptime, loadavg and vmstat; the kernel's
-Documentation/accounting/psi.rst for pressure and admin-guide/iostats.rst for diskstats.
+Sources: proc(5) for stat, uptime, loadavg, vmstat and meminfo; of the kernel's Documentation,
+accounting/psi.rst for pressure, admin-guide/iostats.rst for diskstats, admin-guide/cgroup-v2.rst
+for cpu.stat, admin-guide/device-mapper/thin-provisioning.rst for the status of a thin pool;
+therm_throt.c (x86) for throttle counts; dmesg(1).
 """
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, fields
+import shlex
+from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+from lab import processes
+from lab.contamination import is_chatter
 
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from lab.processes import Own
+
+    Files = Mapping[str, Sequence[str]]
+
+PRESSURES = {name: f"/proc/pressure/{name}" for name in ("cpu", "io", "memory")}
+CLOCKSOURCE = "/sys/devices/system/clocksource/clocksource0/current_clocksource"
+FREQUENCY = "/sys/devices/system/cpu/cpu0/cpufreq/scaling_cur_freq"
+"""Of one processor: some kernels take 10 ms for each."""
+THROTTLES = "/sys/devices/system/cpu/cpu[0-9]*/thermal_throttle/*_throttle_count"
+PROCESSES = "/proc/[0-9]*/stat"
 FILES = (
     "/proc/uptime",
     "/proc/stat",
     "/proc/loadavg",
     "/proc/vmstat",
+    "/proc/meminfo",
     "/proc/diskstats",
-    "/proc/pressure/cpu",
-    "/proc/pressure/io",
-    "/proc/pressure/memory",
+    *PRESSURES.values(),
+    CLOCKSOURCE,
+    FREQUENCY,
+    THROTTLES,
+    PROCESSES,
 )
-COMMAND = ("grep", "-sH", "", *FILES)
-"""Prints each line of each file after ``FILE:``; a file that is not there is left out."""
+CGROUPS_OF_NODE = tuple(
+    f"/sys/fs/cgroup/{depth}cpu.stat" for depth in ("", "*/", "*/*/", "kubepods*/*/*/")
+)
+LINES = (
+    r"^( *[0-9]|[a-z_-]+$|(some|full|cpu|btime|oom_kill|pswpin|nr_throttled) "
+    r"|(MemAvailable|Dirty|Writeback):)"
+)
+"""Which lines of them are wanted: numbers, a lone word, and counts by their names."""
+READER = "reader"
+POOL = "pool"
+KERNEL_LOG = "kernel log"
+KERNEL_LOG_END = "end of kernel log"
+LEVELS = "emerg,alert,crit,err,warn"
 SECTOR_BYTES = 512
 """In /proc/diskstats, whatever the disk's own sectors are."""
 STEAL = 7
 """Place of the time that the hypervisor gave to others in /proc/stat's ``cpu`` line."""
+USER_HZ = 100
+"""Ticks in a second, on every machine that the lab runs on."""
 BUSY = (0, 1, 2, 5, 6)
 """user (guests' time is in it), nice, system, irq, softirq."""
 
 _WHOLE_DISK = re.compile(r"(?:[sv]d[a-z]+|xvd[a-z]+|nvme\d+n\d+|mmcblk\d+)$")
 _PRESSURE_TOTAL = re.compile(r"^(some|full) .*total=(\d+)$")
+_PROCESS = re.compile(r"/proc/\d+/stat$")
+_THROTTLE = re.compile(r"/thermal_throttle/\w+$")
+_POOL = re.compile(r" thin-pool \d+ (\d+)/(\d+) (\d+)/(\d+) ")
+_MESSAGE = re.compile(r"\[ *(\d+\.\d+)\] (.*)")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,8 +86,6 @@ class Counters:
     """CPU time of all kinds, of all CPUs, in USER_HZ."""
     stolen_ticks: float | None
     busy_ticks: float | None
-    load_1min: float | None
-    """The one that is a level, not a count."""
     cpu_some_us: float | None
     """Time in which some task waited for a CPU; likewise the next four."""
     io_some_us: float | None
@@ -60,56 +94,122 @@ class Counters:
     memory_full_us: float | None
     oom_kills: float | None
     swapped_in_pages: float | None
+    thermal_throttles: float | None
+    """Times that a processor, or its package, was too hot; of all processors."""
     disk_read_bytes: float | None
     """By all whole disks: what no page cache of this machine could answer."""
     disk_written_bytes: float | None
 
 
-def parse(text: str) -> Counters:
-    """Read what :data:`COMMAND` printed."""
-    files = _by_file(text)
-    ticks = _cpu_ticks(files)
-    has_steal = ticks is not None and len(ticks) > STEAL
-    vmstat = dict(_pairs(files.get("/proc/vmstat", ())))
-    pressure = {name: _pressure(files, name) for name in ("cpu", "io", "memory")}
-    read_bytes, written_bytes = _disk_bytes(files)
-    return Counters(
-        uptime_s=_first_number(files, "/proc/uptime"),
-        # guest and guest_nice, after steal, are in user and nice already.
-        ticks=sum(ticks[: STEAL + 1]) if ticks and has_steal else None,
-        stolen_ticks=ticks[STEAL] if ticks and has_steal else None,
-        busy_ticks=sum(ticks[place] for place in BUSY) if ticks and has_steal else None,
-        load_1min=_first_number(files, "/proc/loadavg"),
-        cpu_some_us=pressure["cpu"].get("some"),
-        io_some_us=pressure["io"].get("some"),
-        io_full_us=pressure["io"].get("full"),
-        memory_some_us=pressure["memory"].get("some"),
-        memory_full_us=pressure["memory"].get("full"),
-        oom_kills=vmstat.get("oom_kill"),
-        swapped_in_pages=vmstat.get("pswpin"),
-        disk_read_bytes=read_bytes,
-        disk_written_bytes=written_bytes,
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Levels:
+    """What a machine has at the moment of reading; None is what it does not tell."""
+
+    load_1min: float | None
+    memory_available_bytes: float | None
+    dirty_bytes: float | None
+    """What is still to be written to disks."""
+    writeback_bytes: float | None
+    """What is being written just then."""
+    cpu_frequency_hz: float | None
+    """Of one processor."""
+    pool_used: float | None
+    """The fuller of data and metadata of the fullest thin pool, from 0 to 1."""
+    booted_s: float | None
+    """When the machine was started, by its wall clock: it moves only if that is set."""
+    clocksource: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """All that a machine has told at one time."""
+
+    counters: Counters
+    levels: Levels
+    throttled: Mapping[str, float]
+    """By cgroup: how often its quota has held it back."""
+    table: processes.Table = field(repr=False)
+    reader: int | None
+    """The pid of what read all this."""
+    messages: tuple[tuple[float, str], ...] | None
+    """The kernel's warnings and worse: seconds since the start, text. None if it keeps them."""
+
+
+def command(*, cgroups: Iterable[str] = (), is_node: bool = False) -> list[str]:
+    """
+    What a machine is asked by; it costs some 10 ms there.
+
+    Args:
+        cgroups: The cpu.stat files that matter on this machine, besides those of a node.
+        is_node: All cgroups and the thin pool of a node are the lab's; of others they are not.
+    """
+    files = [*FILES, *(CGROUPS_OF_NODE if is_node else ()), *map(shlex.quote, cgroups)]
+    pool = f"dmsetup status --target thin-pool --noflush 2>/dev/null | sed 's/^/{POOL}:/'"
+    lines = (
+        f'echo "{READER}:$$"',
+        f"grep -EsH '{LINES}' {' '.join(files)}",
+        *((pool,) if is_node else ()),
+        f"echo '{KERNEL_LOG}'",
+        f"dmesg -l {LEVELS} 2>/dev/null && echo '{KERNEL_LOG_END}'",
+    )
+    return ["sh", "-c", "\n".join(lines)]
+
+
+def parse(text: str) -> Reading:
+    """Read what :func:`command` printed."""
+    told, _, log = text.partition(f"\n{KERNEL_LOG}\n")
+    files = _by_file(told)
+    reader = _first_number(files, READER)
+    return Reading(
+        counters=_counters(files),
+        levels=_levels(files),
+        throttled={
+            name: count
+            for name, lines in files.items()
+            for key, count in _pairs(lines)
+            if name.endswith("/cpu.stat") and key == "nr_throttled"
+        },
+        table=processes.parse(
+            "\n".join(lines) for name, lines in files.items() if _PROCESS.match(name)
+        ),
+        reader=None if reader is None else int(reader),
+        messages=_messages(log),
     )
 
 
-def between(before: Counters, after: Counters, *, where: str) -> dict[str, float | None]:
+def between(
+    before: Reading, after: Reading, *, where: str, own: Own | None, is_virtual: bool
+) -> dict[str, float | None]:
     """
     What happened from one reading to the other, under names that begin with *where*.
 
     Pressure is the part of the time, from 0 to 1, in which something waited; steal is a part
-    of all CPU time. A counter that ran backwards (the machine was started anew) is unknown.
+    of all CPU time. ``own_cpu``, ``foreign_cpu`` and ``kernel_cpu`` are numbers of processors,
+    the lab's own by *own*. Levels are those of the second reading, but for what was still to be
+    written when the first was taken. A counter that ran backwards (the machine was started
+    anew) is unknown.
+
+    Args:
+        before: The earlier reading.
+        after: The later one.
+        where: ``host`` or ``node``.
+        own: None if it is not known which processes are the lab's.
+        is_virtual: Some hypervisor runs the machine. If that has stolen nothing since its start,
+            it does not tell what it steals.
     """
     grown = {
-        field.name: _growth(getattr(before, field.name), getattr(after, field.name))
-        for field in fields(Counters)
+        each.name: _growth(getattr(before.counters, each.name), getattr(after.counters, each.name))
+        for each in fields(Counters)
     }
     elapsed_s = grown["uptime_s"]
     elapsed_us = None if elapsed_s is None else elapsed_s * 1e6
+    tells_steal = not is_virtual or bool(after.counters.stolen_ticks)
     record = {
         "elapsed_s": elapsed_s,
-        "steal": _ratio(grown["stolen_ticks"], grown["ticks"]),
+        "steal": _ratio(grown["stolen_ticks"], grown["ticks"]) if tells_steal else None,
         "cpu_busy": _ratio(grown["busy_ticks"], grown["ticks"]),
-        "load_1min": after.load_1min,
+        **_cpus(before, after, own, elapsed_s),
+        "load_1min": after.levels.load_1min,
         "cpu_pressure": _ratio(grown["cpu_some_us"], elapsed_us),
         "io_pressure": _ratio(grown["io_some_us"], elapsed_us),
         "io_pressure_full": _ratio(grown["io_full_us"], elapsed_us),
@@ -119,14 +219,140 @@ def between(before: Counters, after: Counters, *, where: str) -> dict[str, float
         "swapped_in_pages": grown["swapped_in_pages"],
         "disk_read_bytes": grown["disk_read_bytes"],
         "disk_written_bytes": grown["disk_written_bytes"],
+        "memory_available_bytes": after.levels.memory_available_bytes,
+        "dirty_bytes": before.levels.dirty_bytes,
+        "writeback_bytes": before.levels.writeback_bytes,
+        "thermal_throttles": grown["thermal_throttles"],
+        "cgroup_throttles": _throttled(before, after),
+        "cpu_frequency_hz": after.levels.cpu_frequency_hz,
+        "clocksource_changed": _changed(before, after),
+        "clock_step_s": _distance(before.levels.booted_s, after.levels.booted_s),
+        "kernel_messages": _said(before, after),
+        "pool_used": after.levels.pool_used,
     }
     return {f"{where}_{name}": value for name, value in record.items()}
+
+
+def told(before: Reading, after: Reading, *, where: str, own: Own | None) -> list[str]:
+    """For people: what the kernel said between the readings, and who else was at work."""
+    busiest = processes.foreign(before.table, after.table, _with_reader(own, after)) if own else ()
+    return [
+        *(f"{where}: kernel: {text}" for text in _new_messages(before, after)),
+        *(f"{where}: {name} (pid {pid}): {ticks / USER_HZ:g} s" for ticks, pid, name in busiest),
+    ]
+
+
+def _counters(files: Files) -> Counters:
+    ticks = _cpu_ticks(files)
+    has_steal = ticks is not None and len(ticks) > STEAL
+    vmstat = dict(_pairs(files.get("/proc/vmstat", ())))
+    pressure = {name: _pressure(files, path) for name, path in PRESSURES.items()}
+    read_bytes, written_bytes = _disk_bytes(files)
+    return Counters(
+        uptime_s=_first_number(files, "/proc/uptime"),
+        # guest and guest_nice, after steal, are in user and nice already.
+        ticks=sum(ticks[: STEAL + 1]) if ticks and has_steal else None,
+        stolen_ticks=ticks[STEAL] if ticks and has_steal else None,
+        busy_ticks=sum(ticks[place] for place in BUSY) if ticks and has_steal else None,
+        cpu_some_us=pressure["cpu"].get("some"),
+        io_some_us=pressure["io"].get("some"),
+        io_full_us=pressure["io"].get("full"),
+        memory_some_us=pressure["memory"].get("some"),
+        memory_full_us=pressure["memory"].get("full"),
+        oom_kills=vmstat.get("oom_kill"),
+        swapped_in_pages=vmstat.get("pswpin"),
+        thermal_throttles=_throttles(files),
+        disk_read_bytes=read_bytes,
+        disk_written_bytes=written_bytes,
+    )
+
+
+def _levels(files: Files) -> Levels:
+    kib = {
+        line.split(":")[0]: value
+        for line in files.get("/proc/meminfo", ())
+        if (value := _number(line.partition(":")[2].removesuffix("kB"))) is not None
+    }
+
+    def memory(name: str) -> float | None:
+        return kib[name] * 1024 if name in kib else None
+
+    frequency_khz = _first_number(files, FREQUENCY)
+    pools = [match for line in files.get(POOL, ()) for match in [_POOL.search(line)] if match]
+    return Levels(
+        load_1min=_first_number(files, "/proc/loadavg"),
+        memory_available_bytes=memory("MemAvailable"),
+        dirty_bytes=memory("Dirty"),
+        writeback_bytes=memory("Writeback"),
+        cpu_frequency_hz=None if frequency_khz is None else frequency_khz * 1000,
+        pool_used=max((max(_part(pool, 1), _part(pool, 3)) for pool in pools), default=None),
+        booted_s=dict(_pairs(files.get("/proc/stat", ()))).get("btime"),
+        clocksource=next(iter(files.get(CLOCKSOURCE, ())), None),
+    )
+
+
+def _messages(log: str) -> tuple[tuple[float, str], ...] | None:
+    *lines, last = log.splitlines() or [""]
+    if last != KERNEL_LOG_END:
+        return None
+    found = map(_MESSAGE.match, lines)
+    return tuple((float(match[1]), match[2]) for match in found if match)
+
+
+def _new_messages(before: Reading, after: Reading) -> tuple[str, ...]:
+    """What the kernel has said between the readings and is no chatter."""
+    last = max((when for when, _ in before.messages or ()), default=-1.0)
+    return tuple(
+        text for when, text in after.messages or () if when > last and not is_chatter(text)
+    )
+
+
+def _said(before: Reading, after: Reading) -> float | None:
+    is_known = before.messages is not None and after.messages is not None
+    return float(len(_new_messages(before, after))) if is_known else None
+
+
+def _cpus(
+    before: Reading, after: Reading, own: Own | None, elapsed_s: float | None
+) -> dict[str, float | None]:
+    """Numbers of processors by whose they were."""
+    shares = processes.shares(before.table, after.table, _with_reader(own, after)) if own else None
+    if shares is None or not elapsed_s:
+        return dict.fromkeys(("own_cpu", "foreign_cpu", "kernel_cpu"))
+    return {
+        "own_cpu": shares.own / USER_HZ / elapsed_s,
+        "foreign_cpu": shares.foreign / USER_HZ / elapsed_s,
+        "kernel_cpu": shares.kernel / USER_HZ / elapsed_s,
+    }
+
+
+def _with_reader(own: Own, reading: Reading) -> Own:
+    """What has just read all this is the lab's, too."""
+    return own if reading.reader is None else replace(own, pids=own.pids | {reading.reader})
+
+
+def _throttled(before: Reading, after: Reading) -> float | None:
+    """By all cgroups that are still there; those that are new began at 0."""
+    if not after.throttled:
+        return None
+    return sum(
+        max(0.0, count - before.throttled.get(name, 0.0)) for name, count in after.throttled.items()
+    )
+
+
+def _changed(before: Reading, after: Reading) -> float | None:
+    one, other = before.levels.clocksource, after.levels.clocksource
+    return None if one is None or other is None else float(one != other)
 
 
 def _growth(before: float | None, after: float | None) -> float | None:
     if before is None or after is None or after < before:
         return None
     return after - before
+
+
+def _distance(before: float | None, after: float | None) -> float | None:
+    return None if before is None or after is None else abs(after - before)
 
 
 def _ratio(part: float | None, whole: float | None) -> float | None:
@@ -142,7 +368,7 @@ def _by_file(text: str) -> dict[str, list[str]]:
     return files
 
 
-def _first_number(files: Mapping[str, Sequence[str]], name: str) -> float | None:
+def _first_number(files: Files, name: str) -> float | None:
     words = " ".join(files.get(name, ())).split()
     return _number(words[0]) if words else None
 
@@ -162,7 +388,12 @@ def _pairs(lines: Sequence[str]) -> list[tuple[str, float]]:
     ]
 
 
-def _cpu_ticks(files: Mapping[str, Sequence[str]]) -> list[float] | None:
+def _part(match: re.Match[str], group: int) -> float:
+    """What group *group* is of the next one."""
+    return int(match[group]) / int(match[group + 1])
+
+
+def _cpu_ticks(files: Files) -> list[float] | None:
     for line in files.get("/proc/stat", ()):
         if line.startswith("cpu "):
             values = [_number(word) for word in line.split()[1:]]
@@ -170,12 +401,17 @@ def _cpu_ticks(files: Mapping[str, Sequence[str]]) -> list[float] | None:
     return None
 
 
-def _pressure(files: Mapping[str, Sequence[str]], name: str) -> dict[str, float]:
-    matches = map(_PRESSURE_TOTAL.match, files.get(f"/proc/pressure/{name}", ()))
+def _throttles(files: Files) -> float | None:
+    counts = [_first_number(files, name) for name in files if _THROTTLE.search(name)]
+    return sum(count for count in counts if count is not None) if counts else None
+
+
+def _pressure(files: Files, path: str) -> dict[str, float]:
+    matches = map(_PRESSURE_TOTAL.match, files.get(path, ()))
     return {match[1]: float(match[2]) for match in matches if match}
 
 
-def _disk_bytes(files: Mapping[str, Sequence[str]]) -> tuple[float | None, float | None]:
+def _disk_bytes(files: Files) -> tuple[float | None, float | None]:
     """Bytes read and written by all whole disks: partitions and mapped devices lie on these."""
     disks = [
         words

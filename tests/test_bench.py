@@ -9,7 +9,6 @@ import msgspec
 import pytest
 
 from lab import bench as bench_module
-from lab import command
 from lab.bench import Bench, NotMeasuredError
 from lab.cluster.handler import Handler
 from lab.cluster.kata import release_of
@@ -32,6 +31,7 @@ if TYPE_CHECKING:
     from lab.errors import LabError
     from lab.runtime.sandbox import Sandbox
     from lab.runtime.setting import Setting
+    from lab.watch import Watch
 
 TCFILTER = "tcfilter+virtiofs+reference"
 DAX = "tcfilter+virtiofs-dax+reference"
@@ -102,12 +102,30 @@ class FakeSandbox:
 
 
 @dataclass
+class FakeWatch:
+    """Tells of the noise that the test wants."""
+
+    noise: dict[str, float | None] = field(default_factory=dict)
+    told: str = ""
+    reads: int = 0
+
+    def read(self) -> int:
+        self.reads += 1
+        return self.reads
+
+    def since(self, before: int) -> tuple[dict[str, float | None], str]:
+        assert before == self.reads
+        return self.noise, self.told
+
+
+@dataclass
 class Rig:
     """A bench, and what its sandboxes will be like."""
 
     bench: Bench
     node: FakeNode
     store: Store
+    watch: FakeWatch
     calls: list[str] = field(default_factory=list)
     fails: dict[str, LabError] = field(default_factory=dict)
     holds: bool = True
@@ -146,7 +164,9 @@ def rig(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Rig:
     handlers = {
         cell: Handler(cell=cell, release=release_of(cell.runtime)) for cell in cells_of(KATA)
     }
-    rig = Rig(Bench(setting(node, handlers), store, Stopwatch()), node, store)
+    watch = FakeWatch()
+    bench = Bench(setting(node, handlers), store, Stopwatch(), cast("Watch", watch))
+    rig = Rig(bench, node, store, watch)
     monkeypatch.setattr(bench_module, "ReferenceSandbox", rig.make)
     monkeypatch.setattr(bench_module, "RuncSandbox", rig.make)
     monkeypatch.setattr(bench_module, "KataSandbox", rig.make)
@@ -525,20 +545,42 @@ def test_time_of_starting_restarting_and_ending_counts_as_booting(rig: Rig) -> N
     assert timeline.other_s == 2 * 0.25 + 0.5
 
 
-def test_noise_is_read_on_both_machines(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
-    asked: list[str] = []
+BURNT: dict[str, float | None] = {"host_foreign_cpu": 1.0}
+QUIET: dict[str, float | None] = {"host_foreign_cpu": 0.0, "node_steal": None}
 
-    def on_host(argv: list[str], *, timeout_s: float, check: bool) -> Completed:
-        assert timeout_s > 0
-        assert not check
-        asked.append(" ".join(argv))
-        return Completed(tuple(argv), 0, "", "", 0.0)
 
-    monkeypatch.setattr(command, "run", on_host)
+@pytest.mark.parametrize(
+    ("noise", "kept"), [(BURNT, ["host: burner: 5 s\n"]), (QUIET, []), ({}, [])]
+)
+def test_what_contaminated_a_measurement_is_kept_in_words(
+    rig: Rig, noise: dict[str, float | None], kept: list[str]
+) -> None:
+    rig.bench.open(boot())
+    rig.watch.noise, rig.watch.told = noise, "host: burner: 5 s\n"
 
-    before = rig.bench.noise()
-    since = rig.bench.noise_since(before)
+    assert rig.bench.noise_since(rig.bench.noise()) == noise
 
-    assert len(asked) == len(rig.node.ran) == 2
-    assert {name.split("_")[0] for name in since} == {"host", "node"}
-    assert set(since.values()) == {None}, "what a machine does not tell is not zero"
+    assert [
+        path.read_text()
+        for path in rig.store.path.glob(f"raw/{TCFILTER}/{bench_module.DISTURBANCES}")
+    ] == kept
+
+
+def test_noise_that_no_sandbox_was_open_for_is_not_kept(rig: Rig) -> None:
+    rig.watch.noise = BURNT
+
+    assert rig.bench.noise_since(rig.bench.noise()) == BURNT
+
+    assert not list(rig.store.path.glob("raw/*/*"))
+
+
+def test_the_noise_around_a_start_is_that_of_the_last_one(rig: Rig) -> None:
+    rig.watch.noise = QUIET
+    rig.bench.open(boot())
+    assert rig.bench.start_noise == QUIET
+    rig.bench.close()
+
+    rig.watch.noise = BURNT
+    rig.bench.open(boot(position=4))
+
+    assert rig.bench.start_noise == BURNT

@@ -53,6 +53,8 @@ class World:
     accelerator: Accelerator = Accelerator.TCG
     fails_at: str = ""
     starts: list[Start] = field(default_factory=list)
+    watched: list[str] = field(default_factory=list)
+    """The machines that are the lab's own."""
 
     def do(self, what: str, seconds: float = 0) -> None:
         if what == self.fails_at:
@@ -72,7 +74,13 @@ class World:
     def bring_up(self, start: Start) -> SimpleNamespace:
         self.do("up", 14)
         self.starts.append(start)
-        record = SimpleNamespace(id="lab-embedded-1", ways_in="`lab shell node-1`")
+        record = SimpleNamespace(
+            id="lab-embedded-1",
+            ways_in="`lab shell node-1`",
+            nodes=[
+                SimpleNamespace(domain=f"lab-embedded-1-{n.name}") for n in start.topology.nodes
+            ],
+        )
         return SimpleNamespace(record=record, folder=Path("/labs/lab-embedded-1"))
 
     def gather(self, questions: Mapping[str, str], **_: float) -> dict[str, str]:
@@ -89,7 +97,10 @@ class World:
     def setting(self, *_: object) -> SimpleNamespace:
         return SimpleNamespace(node=SimpleNamespace(gather=self.gather))
 
-    def bench(self, _setting: object, _store: object, _stopwatch: object) -> SimpleNamespace:
+    def bench(
+        self, _setting: object, _store: object, _stopwatch: object, watched: list[str]
+    ) -> SimpleNamespace:
+        self.watched = watched
         return SimpleNamespace(end=lambda: self.do("end"))
 
 
@@ -109,6 +120,7 @@ def world(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> World:
     monkeypatch.setattr(launch, "bring_up", world.bring_up)
     monkeypatch.setattr(launch, "take_down", world.take_down)
     monkeypatch.setattr(launch, "Bench", world.bench)
+    monkeypatch.setattr(launch, "Watch", lambda _node, domains: domains)
     monkeypatch.setattr(launch, "time", world.clock)
     return world
 
@@ -276,6 +288,7 @@ def test_a_topology_of_two_nodes_is_started_whole(
 
     (start,) = world.starts
     assert list(start.disks) == ["control-1", "worker-1"]
+    assert world.watched == ["lab-embedded-1-control-1", "lab-embedded-1-worker-1"]
     assert start.console("worker-1") == campaign.store.console_path("worker-1")
     assert "ssh answers on control-1, worker-1 after 14 s" in campaign.said
     environment = Run.load(campaign.store.path).environment

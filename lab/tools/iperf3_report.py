@@ -29,6 +29,8 @@ TCP_HEADERS_BYTES = 20 + 20 + 12
 """IPv4, TCP, and TCP's timestamps option: what a full packet has besides payload."""
 STALL_S = 0.5
 """An interval at least this long without a byte is a stall; a shorter one is a remainder."""
+WHOLE_S = 0.9
+"""iperf3 reports each second; the last interval may be a remainder."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +47,8 @@ class TcpReport:
     congestion_control: str
     seconds: float
     """How long the receiver counted."""
+    rates_bps: tuple[float, ...]
+    """Of each whole interval, as the client saw it: of what was sent, unless it received."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,6 +64,8 @@ class UdpReport:
     jitter_s: float
     """The receiver's estimate after RFC 1889, of the end of the test."""
     datagrams: int
+    rates_bps: tuple[float, ...]
+    """Of each whole interval, as it was sent."""
 
 
 def parse_tcp(text: str) -> TcpReport:
@@ -78,6 +84,7 @@ def parse_tcp(text: str) -> TcpReport:
         streams=report.start.test_start.num_streams,
         congestion_control=_said(report.end.sender_tcp_congestion, "the congestion control"),
         seconds=report.end.sum_received.seconds,
+        rates_bps=report.rates_bps,
     )
 
 
@@ -103,6 +110,7 @@ def parse_udp(text: str) -> UdpReport:
         lost_fraction=lost / datagrams,
         jitter_s=_said(received.jitter_ms, "the jitter") / 1000,
         datagrams=datagrams,
+        rates_bps=report.rates_bps,
     )
 
 
@@ -164,6 +172,18 @@ class _Report(msgspec.Struct):
     intervals: list[_Interval]
     end: _End
 
+    @property
+    def counted(self) -> list[_Interval]:
+        return [interval for interval in self.intervals if not interval.is_omitted]
+
+    @property
+    def rates_bps(self) -> tuple[float, ...]:
+        return tuple(
+            interval.bytes * 8 / interval.seconds
+            for interval in self.counted
+            if interval.seconds >= WHOLE_S
+        )
+
 
 class _Failure(msgspec.Struct):
     error: str = ""
@@ -179,7 +199,7 @@ def _report(text: str, *, protocol: str) -> _Report:
         _check_total(total, duration_s=report.start.test_start.duration)
     is_receiver = bool(report.start.test_start.reverse)
     _check_intervals(
-        [interval for interval in report.intervals if not interval.is_omitted],
+        report.counted,
         report.end.sum_received if is_receiver else report.end.sum_sent,
     )
     return report

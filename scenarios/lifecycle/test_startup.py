@@ -17,6 +17,7 @@ MEMORY = Metric("sandbox_memory", Unit.BYTE, Better.LOWER, "Memory of QEMU and v
 
 def test_start_to_first_answer(sandbox: Sandbox, measure: Measure) -> None:
     """From the start of its start until it ran a first command."""
+    measure.take_start()
     measure(START, sandbox.ready_s)
 
 

@@ -68,14 +68,14 @@ def test_tcp_out(sandbox: Sandbox, node: Node, profile: Profile, measure: Measur
     """One TCP stream from the guest to the node, in segments that fill its MTU."""
     report, raw = _tcp(sandbox, node, profile, measure)
     assert report.mss_bytes == sandbox.pod.mtu_bytes - TCP_HEADERS_BYTES
-    measure(TCP_OUT, report.goodput_bps, raw=raw)
+    measure(TCP_OUT, report.goodput_bps, raw=raw, rates=report.rates_bps)
 
 
 @pytest.mark.usefixtures("iperf3_server")
 def test_tcp_in(sandbox: Sandbox, node: Node, profile: Profile, measure: Measure) -> None:
     """One TCP stream from the node to the guest."""
     report, raw = _tcp(sandbox, node, profile, measure, reverse=True)
-    measure(TCP_IN, report.goodput_bps, raw=raw)
+    measure(TCP_IN, report.goodput_bps, raw=raw, rates=report.rates_bps)
 
 
 @pytest.mark.usefixtures("iperf3_server")
@@ -84,7 +84,7 @@ def test_tcp_out_two_streams(
 ) -> None:
     """Two TCP streams at once: what one alone leaves unused."""
     report, raw = _tcp(sandbox, node, profile, measure, streams=2)
-    measure(TCP_OUT_2, report.goodput_bps, raw=raw)
+    measure(TCP_OUT_2, report.goodput_bps, raw=raw, rates=report.rates_bps)
 
 
 @pytest.mark.usefixtures("iperf3_server")
@@ -103,7 +103,7 @@ def test_udp_below_capacity(
     report, raw = _udp(
         sandbox, node, profile, measure, duration_s=profile.iperf3_s, load_bps=load_bps
     )
-    measure(UDP_LOAD, report.offered_bps, raw=raw)
+    measure(UDP_LOAD, report.offered_bps, raw=raw, rates=report.rates_bps)
     measure(UDP_LOSS, report.lost_fraction, raw=raw)
     measure(UDP_JITTER, report.jitter_s, raw=raw)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from lab.gates import Moved
 from lab.sample import Better, Metric
 from lab.tools import fio
 from lab.tools.fio_report import parse
@@ -52,22 +53,45 @@ def test_file(sandbox: Sandbox, profile: Profile, measure: Measure) -> None:
     """A file is written first, then read with cold caches, then changed in place."""
     with measure.watching():
         raw = _first_write(sandbox, profile)
-    measure(FIRST_WRITE, parse(raw).writes[fio.FIRST_WRITE].rate_bytes_per_s, raw=raw)
+    report = parse(raw)
+    measure(
+        FIRST_WRITE,
+        report.writes[fio.FIRST_WRITE].rate_bytes_per_s,
+        raw=raw,
+        moved=_written(report, profile),
+    )
 
     sandbox.drop_caches(FILE)
     with measure.watching():
         raw = _reread_and_change(sandbox, profile)
-    for metric, value in _values(parse(raw)):
-        measure(metric, value, raw=raw)
+    report = parse(raw)
+    for metric, value in _of_reads(report):
+        measure(metric, value, raw=raw, moved=_read(report, profile))
+    for metric, value in _of_writes(report):
+        measure(metric, value, raw=raw, moved=_written(report, profile))
 
 
-def _values(report: FioReport) -> Iterator[tuple[Metric, float]]:
+def _read(report: FioReport, profile: Profile) -> Moved:
+    """What all jobs of an invocation have read: the disks' counters do not tell them apart."""
+    total = sum(transfer.moved_bytes for transfer in report.reads.values())
+    return Moved(read_bytes=total, file_bytes=profile.file_mib << 20)
+
+
+def _written(report: FioReport, profile: Profile) -> Moved:
+    total = sum(transfer.moved_bytes for transfer in report.writes.values())
+    return Moved(written_bytes=total, file_bytes=profile.file_mib << 20)
+
+
+def _of_reads(report: FioReport) -> Iterator[tuple[Metric, float]]:
     yield SEQUENTIAL_READ, report.reads[fio.SEQUENTIAL_READ].rate_bytes_per_s
     read = report.reads[fio.RANDOM_READ]
     yield RANDOM_READ, read.rate_iops
     yield RANDOM_READ_P50, read.latency.percentile_s(50)
     if read.latency.resolves(99):
         yield RANDOM_READ_P99, read.latency.percentile_s(99)
+
+
+def _of_writes(report: FioReport) -> Iterator[tuple[Metric, float]]:
     write = report.writes[fio.RANDOM_WRITE]
     yield RANDOM_WRITE, write.rate_iops
     yield RANDOM_WRITE_P50, write.latency.percentile_s(50)

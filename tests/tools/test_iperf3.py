@@ -74,6 +74,22 @@ def test_omitted_seconds_are_not_counted() -> None:
     assert report.goodput_bps == pytest.approx(6_991_380_480 * 8 / 2.003913)
 
 
+@pytest.mark.parametrize("case", ["tcp-out", "tcp-in", "tcp-two-streams", "tcp-omit"])
+def test_rates_of_whole_intervals_make_the_headline(case: str) -> None:
+    report = parse_tcp(captured(f"iperf3/3.18-{case}.json"))
+
+    assert len(report.rates_bps) == 2, "no omitted second, no remainder"
+    assert sum(report.rates_bps) / 2 == pytest.approx(report.goodput_bps, rel=0.01)
+
+
+def test_rates_of_udp_are_those_that_were_sent() -> None:
+    report = parse_udp(captured(UDP))
+
+    assert sum(report.rates_bps) / len(report.rates_bps) == pytest.approx(
+        report.offered_bps, rel=0.01
+    )
+
+
 def test_udp_without_loss() -> None:
     report = parse_udp(captured(UDP))
 
