@@ -10,9 +10,11 @@ from lab import expectations, trial
 from lab.contamination import judge
 from lab.errors import LabError, told
 from lab.expectations import Expect
+from lab.handicap import handicap_of
 from lab.judgement import Judgement
-from lab.matrix import KATA, Cell, Network, Runtime, Storage
+from lab.matrix import KATA, Cell, Network, Runtime, Storage, Variant
 from lab.outcome import SUPPORTED, Evidence, Outcome, Support
+from lab.run import Run
 from lab.runtime import vmexits
 from lab.runtime.kata import KataSandbox
 from lab.runtime.pod import PodSandbox
@@ -23,7 +25,10 @@ from lab.stopwatch import Activity
 from lab.storage import BACKENDS
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from lab.expectations import Expected
+    from lab.handicap import Handicap
     from lab.outcome import Fact
     from lab.plan import Boot
     from lab.runtime.sandbox import Sandbox
@@ -70,6 +75,8 @@ class Bench:
         self._open: tuple[Boot, Sandbox] | None = None
         self._owes_proof = False
         """Whether something may have been measured since the last evidence."""
+        self._handicap: Handicap | None = None
+        """What holds the open sandbox, if anything does."""
         self._support: dict[Storage, Support] = {}
         self._expectations = expectations.load()
         self._configured: set[Cell] = set()
@@ -101,9 +108,11 @@ class Bench:
         before = self.noise()
         self._start(sandbox, expected)
         self.start_noise = self.noise_since(before)
+        if boot.cell.variant is Variant.HANDICAP:
+            self._handicap = self._hold(boot, sandbox)
         try:
             is_connected = expected is not None and trial.connects(sandbox)
-            facts, raw = sandbox.prove()
+            facts, raw = self._proof(sandbox)
         except LabError as error:
             tail = _console_tail(self._keep_console())
             self._blame_emulator(error, tail)
@@ -150,7 +159,7 @@ class Bench:
     def prove(self, phase: str) -> Evidence:
         """Read what is in effect in the open sandbox, and keep it; *phase* is before or after."""
         _, sandbox = self._current()
-        return self._keep_evidence(phase, *sandbox.prove())
+        return self._keep_evidence(phase, *self._proof(sandbox))
 
     def restart(self) -> None:
         """
@@ -208,6 +217,11 @@ class Bench:
         return noise
 
     @property
+    def job_limits_iops(self) -> Mapping[str, int]:
+        """What fio must hold its jobs to in the open sandbox, by job; of a handicap only."""
+        return self._handicap.jobs_iops if self._handicap else {}
+
+    @property
     def peer(self) -> Sandbox:
         """A second sandbox on the node, without a guest, that lives as long as the bench."""
         if self._peer is None:
@@ -241,7 +255,7 @@ class Bench:
 
     def abandon(self) -> None:
         """Forget the sandboxes of a node that is gone: they end with it."""
-        self._open = self._peer = None
+        self._open = self._peer = self._handicap = None
         self._owes_proof = False
 
     def end(self) -> None:
@@ -283,13 +297,36 @@ class Bench:
                 judgement.outcome, judgement.reason, console_tail=tail
             ) from error
 
+    def _hold(self, boot: Boot, sandbox: Sandbox) -> Handicap:
+        """Hold a handicap to its share of what its plain cell has shown in the same round."""
+        plain = str(boot.cell.plain)
+        samples = Run.load(self.store.path).samples
+        shown = [each for each in samples if (each.cell, each.round) == (plain, boot.round)]
+        handicap = handicap_of(boot.cell, shown, pod=sandbox.pod)
+        if not handicap.is_any:
+            reason = f"{plain} has shown nothing in round {boot.round} that it could be held to"
+            raise NotMeasuredError(Outcome.NOT_RUN, reason)
+        try:
+            sandbox.node.script(handicap.script, timeout_s=QUESTIONS_TIMEOUT_S)
+        except LabError as error:
+            raise NotMeasuredError(Outcome.INFRA, told(error)) from error
+        return handicap
+
+    def _proof(self, sandbox: Sandbox) -> tuple[tuple[Fact, ...], dict[str, str]]:
+        """What is in effect in a sandbox and, where it is held, by what."""
+        facts, raw = sandbox.prove()
+        if self._handicap is None:
+            return facts, raw
+        answers = sandbox.node.gather(self._handicap.questions, timeout_s=QUESTIONS_TIMEOUT_S)
+        return (*facts, *self._handicap.facts(answers)), {**raw, **answers}
+
     def _current(self) -> tuple[Boot, Sandbox]:
         if self._open is None:
             raise RuntimeError("no sandbox is open")
         return self._open
 
     def _stop(self, sandbox: Sandbox) -> None:
-        self._open = None
+        self._open = self._handicap = None
         with self.stopwatch.spending(Activity.BOOTING):
             sandbox.stop()
 

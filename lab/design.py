@@ -22,6 +22,8 @@ PRIMARY = (
 One metric each for what a sandbox is asked for: bulk and answers over the network, its start,
 small reads, the slowest small writes, and bulk from its storage.
 """
+HELD = ("tcp_out_goodput", "tcp_in_goodput", "random_read_4k", "random_write_4k")
+"""What a handicap is held to a share of: only these show whether it is found."""
 BASELINE = (Network.TCFILTER, Storage.VIRTIOFS)
 """Kata's defaults: what the other cells of a runtime are compared with."""
 
@@ -31,6 +33,11 @@ def baseline_of(runtime: Runtime, cells: Iterable[Cell]) -> Cell | None:
     mine = [cell for cell in cells if cell.runtime is runtime and cell.is_plain]
     default = Cell(*BASELINE, runtime)
     return default if default in mine else next(iter(mine), None)
+
+
+def held_by(cell: Cell) -> tuple[str, ...]:
+    """What of :data:`HELD` a handicap of *cell* can be held in: without a veth, not the way out."""
+    return HELD if cell.network is not Network.NONE else HELD[1:]
 
 
 def comparisons_of(cells: Sequence[Cell], *, added: Iterable[Cell] = ()) -> tuple[Comparison, ...]:

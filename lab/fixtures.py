@@ -14,7 +14,7 @@ from lab.outcome import Outcome
 from lab.session import scenario_of, session_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
     from lab.bench import Bench
     from lab.matrix import Cell
@@ -87,6 +87,12 @@ def node(bench: Bench) -> Node:
 def profile(request: pytest.FixtureRequest) -> Profile:
     """How long this run measures."""
     return session_of(request.config).decided.profile
+
+
+@pytest.fixture
+def job_limits_iops(bench: Bench, sandbox: Sandbox) -> Mapping[str, int]:  # noqa: ARG001 - asked first
+    """What fio must hold its jobs to in this sandbox, by job: nothing, unless it is a handicap."""
+    return bench.job_limits_iops
 
 
 @pytest.fixture

@@ -98,6 +98,8 @@ class Design(msgspec.Struct, frozen=True, kw_only=True):
     primary: tuple[str, ...] = ()
     """The metrics that the gate judges, by name; all others are explored."""
     comparisons: tuple[Comparison, ...] = ()
+    held: tuple[str, ...] = ()
+    """The metrics that its handicap is held in: what must be found."""
     margins: dict[str, float] = {}
     """By metric: a margin other than *margin*."""
     margin: float = 0.03

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 from lab.contamination import RULES_VERSION
 from lab.controls import with_controls
-from lab.design import PRIMARY, comparisons_of
+from lab.design import PRIMARY, comparisons_of, held_by
 from lab.errors import UsageError
-from lab.matrix import Cell
+from lab.matrix import Cell, Variant
 from lab.plan import Design, Ordering, make
 
 if TYPE_CHECKING:
@@ -47,6 +47,14 @@ def plan_of(
         ordering=wishes.order,
         design=Design(
             primary=PRIMARY,
+            held=tuple(
+                dict.fromkeys(
+                    metric
+                    for cell in every
+                    if cell.variant is Variant.HANDICAP
+                    for metric in held_by(cell)
+                )
+            ),
             comparisons=comparisons_of(every, added=[Cell.parse(a.cell_name) for a in added]),
             precision=profile.precision,
             min_rounds=least,

@@ -14,14 +14,17 @@ from lab.cluster.handler import Handler
 from lab.cluster.kata import release_of
 from lab.command import Completed
 from lab.errors import ProvisionError, SandboxError, StoreError
+from lab.handicap import TOWARDS_NODE
 from lab.matrix import KATA, Cell, cells_of
 from lab.outcome import Evidence, Fact, Outcome
 from lab.plan import Boot
-from lab.runtime import vmexits
+from lab.runtime import pods, vmexits
+from lab.sample import Better, Metric, Sample
 from lab.stopwatch import Stopwatch
 from lab.store import Store
+from lab.units import Unit
 from tests.fake_run import FakeRun
-from tests.runtime.fake_node import FakeNode, gathered, setting
+from tests.runtime.fake_node import FakeNode, completed, gathered, setting
 from tests.test_trial import ANSWERED, SILENT
 
 if TYPE_CHECKING:
@@ -29,6 +32,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from lab.errors import LabError
+    from lab.network.pod import Pod
+    from lab.node import Node
     from lab.runtime.sandbox import Sandbox
     from lab.runtime.setting import Setting
     from lab.watch import Watch
@@ -68,6 +73,11 @@ class FakeSandbox:
     holds: bool = True
     ping: str = SILENT
     told_kata: dict[str, str] = field(default_factory=dict)
+    node: Node | None = None
+
+    @property
+    def pod(self) -> Pod:
+        return pods.custom(self.name, self.number)
 
     def _told(self, what: str) -> None:
         self.calls.append(f"{self.name} {what}")
@@ -135,8 +145,9 @@ class Rig:
 
     def make(self, _setting: Setting, cell: Cell, *, name: str, number: int) -> Sandbox:
         sandbox = FakeSandbox(
-            name, cell, number, self.calls, self.fails, self.holds, self.ping, self.told_kata
-        )
+            name, cell, number, self.calls, self.fails, self.holds, self.ping, self.told_kata,
+            self.node,
+        )  # fmt: skip
         self.made.append(sandbox)
         return cast("Sandbox", sandbox)
 
@@ -584,3 +595,87 @@ def test_the_noise_around_a_start_is_that_of_the_last_one(rig: Rig) -> None:
     rig.bench.open(boot(position=4))
 
     assert rig.bench.start_noise == BURNT
+
+
+HANDICAP = f"{TCFILTER}+handicap"
+
+
+def show(
+    rig: Rig, *, cell: str = TCFILTER, number: int = 1, metric: str = "tcp_out_goodput"
+) -> None:
+    """A sample of the plain cell, as a scenario would have recorded it."""
+    rig.store.add_sample(
+        Sample(
+            metric=Metric(metric, Unit.BIT_PER_SECOND, Better.HIGHER, metric),
+            value=100e6, cell=cell, round=number, position=1, boot=TCFILTER, scenario="a",
+            started="", elapsed_s=1.0, raw=None, noise={},
+        )
+    )  # fmt: skip
+
+
+TBF = '[{"kind": "tbf", "options": {"rate": 11784942, "burst": 131062}}]'
+
+
+def test_a_handicap_is_held_before_it_is_proven_and_its_limit_is_evidence(rig: Rig) -> None:
+    show(rig)
+    show(rig, metric="random_read_4k")
+    rig.node.reply("qdisc show", gathered({TOWARDS_NODE: TBF}))
+
+    sandbox = rig.bench.open(boot(HANDICAP))
+
+    assert sandbox.cell == Cell.parse(TCFILTER), "an ordinary sandbox of its plain cell"
+    (evidence,) = rig.evidence(HANDICAP)
+    assert evidence.facts[-1].subject == TOWARDS_NODE
+    assert evidence.facts[-1].holds
+    assert evidence.raw[TOWARDS_NODE].strip() == TBF
+    assert any("tbf rate 94279539bit" in line for line in rig.node.ran)
+    assert rig.bench.job_limits_iops == {"random-read": 90_000_000}
+    rig.bench.close()
+    assert rig.bench.job_limits_iops == {}
+    assert [each.facts[-1].subject for each in rig.evidence(HANDICAP)] == [TOWARDS_NODE] * 2
+
+
+def test_a_limit_that_is_not_in_effect_makes_a_handicap_invalid(rig: Rig) -> None:
+    show(rig)
+    rig.node.reply("qdisc show", gathered({TOWARDS_NODE: "[]"}))
+
+    with pytest.raises(NotMeasuredError, match="limit towards the node: expected tbf") as caught:
+        rig.bench.open(boot(HANDICAP))
+
+    assert caught.value.outcome is Outcome.INVALID
+
+
+def test_a_handicap_is_held_to_what_its_cell_has_shown_in_this_round_or_not_run(rig: Rig) -> None:
+    show(rig, number=2)
+    show(rig, cell=f"{TCFILTER}+twin")
+
+    with pytest.raises(NotMeasuredError, match="has shown nothing in round 1") as caught:
+        rig.bench.open(boot(HANDICAP))
+
+    assert caught.value.outcome is Outcome.NOT_RUN
+    rig.bench.close()
+    assert rig.told()[-1] == "boot3 stop"
+
+
+def test_a_node_that_cannot_hold_a_handicap_is_the_benchs_fault(rig: Rig) -> None:
+    show(rig)
+    rig.node.reply("qdisc replace", completed(status=2, stderr="Unknown qdisc"))
+
+    with pytest.raises(NotMeasuredError) as caught:
+        rig.bench.open(boot(HANDICAP))
+
+    assert caught.value.outcome is Outcome.INFRA
+
+
+def test_the_sandbox_after_a_handicap_is_not_held(rig: Rig) -> None:
+    show(rig)
+    rig.node.reply("qdisc show", gathered({TOWARDS_NODE: TBF}))
+    rig.bench.open(boot(HANDICAP))
+    rig.bench.close()
+    rig.node.ran.clear()
+
+    rig.bench.open(boot(f"{TCFILTER}+twin"))
+
+    assert not any("qdisc" in line for line in rig.node.ran)
+    (evidence,) = rig.evidence(f"{TCFILTER}+twin")
+    assert TOWARDS_NODE not in evidence.raw

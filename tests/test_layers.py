@@ -21,7 +21,8 @@ LAYERS = """
     acceptance bench comparability compare environment launch screen trial
     cluster prepare node_scripts provision takedown runtime store run
     machine labs disks wires watch
-    host image node virt network storage tools ledger noise processes questions stopwatch system
+    host image node virt network storage tools ledger noise processes questions stopwatch \
+    system handicap
     topology matrix outcome expectations judgement posix faults sample stats contamination gates \
     plan planning design controls loader records options profile
     command wait files interrupt together

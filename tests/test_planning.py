@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from lab.contamination import RULES_VERSION
-from lab.design import PRIMARY
+from lab.design import HELD, PRIMARY
 from lab.errors import UsageError
 from lab.matrix import DEFAULT_CELLS, select
 from lab.options import Wishes
@@ -55,6 +55,12 @@ def test_a_plan_declares_what_it_will_be_judged_by() -> None:
     assert {each.role for each in design.comparisons} == {
         Role.BASELINE, Role.CONTROL, Role.TWIN, Role.HANDICAP,
     }  # fmt: skip
+
+
+def test_what_a_handicap_is_held_in_is_declared() -> None:
+    assert planned("publish").design.held == HELD
+    assert planned("publish", "none+9p+reference").design.held == HELD[1:]
+    assert planned("standard").design.held == ()
 
 
 def test_controls_that_joined_are_judged_by_nobody() -> None:

@@ -20,6 +20,11 @@ here. So the jobs of a phase share one invocation, one after the other.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
 SEQUENTIAL_BLOCK = "1m"
 RANDOM_BLOCK = "4k"
 VERIFIED_BLOCK = "64k"
@@ -52,7 +57,13 @@ def first_write(file: str, *, size_mib: int) -> list[str]:
 
 
 def reread_and_change(
-    file: str, *, size_mib: int, duration_s: float, ramp_s: float, seed: int
+    file: str,
+    *,
+    size_mib: int,
+    duration_s: float,
+    ramp_s: float,
+    seed: int,
+    limits_iops: Mapping[str, int] | None = None,
 ) -> list[str]:
     """
     Four jobs on a *file* that was written in full, one after the other.
@@ -60,6 +71,9 @@ def reread_and_change(
     The first half is read from end to end, once; the other half is for 4 KiB operations at
     random places: reads, writes, and writes with an fsync each, *duration_s* each. In halves,
     so that the second job finds caches as cold as the first.
+
+    Args:
+        limits_iops: By job: operations a second that it is held to, on average.
     """
     half_mib = size_mib // 2
     timed = (
@@ -72,6 +86,7 @@ def reread_and_change(
             *_job(name, file, size_mib=half_mib),
             *(f"--offset={offset_mib}m", "--allow_file_create=0", "--stonewall"),
             *options,
+            *_limit(name, limits_iops or {}),
         ]
 
     return [
@@ -106,6 +121,10 @@ def verify(file: str, *, size_mib: int, seed: int) -> list[str]:
 def _job(name: str, file: str, *, size_mib: int) -> list[str]:
     # All options after the name: what comes before it is left out of "job options".
     return [f"--name={name}", f"--filename={file}", f"--size={size_mib}m", *_COMMON]
+
+
+def _limit(name: str, limits_iops: Mapping[str, int]) -> list[str]:
+    return [f"--rate_iops={limits_iops[name]}"] if name in limits_iops else []
 
 
 def _verification(seed: int) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ from lab.tools.fio_report import parse
 from lab.units import Unit
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from lab.measure import Measure
     from lab.profile import Profile
@@ -49,7 +49,9 @@ FSYNC_P50 = Metric("fsync_p50", Unit.SECOND, Better.LOWER, "fsync after 4 KiB, m
 TIMED_JOBS = 3
 
 
-def test_file(sandbox: Sandbox, profile: Profile, measure: Measure) -> None:
+def test_file(
+    sandbox: Sandbox, profile: Profile, job_limits_iops: Mapping[str, int], measure: Measure
+) -> None:
     """A file is written first, then read with cold caches, then changed in place."""
     with measure.watching():
         raw = _first_write(sandbox, profile)
@@ -63,7 +65,7 @@ def test_file(sandbox: Sandbox, profile: Profile, measure: Measure) -> None:
 
     sandbox.drop_caches(FILE)
     with measure.watching():
-        raw = _reread_and_change(sandbox, profile)
+        raw = _reread_and_change(sandbox, profile, job_limits_iops)
     report = parse(raw)
     for metric, value in _of_reads(report):
         measure(metric, value, raw=raw, moved=_read(report, profile))
@@ -105,13 +107,14 @@ def _first_write(sandbox: Sandbox, profile: Profile) -> str:
     return sandbox.run(argv, timeout_s=profile.file_deadline_s, check=False).stdout
 
 
-def _reread_and_change(sandbox: Sandbox, profile: Profile) -> str:
+def _reread_and_change(sandbox: Sandbox, profile: Profile, limits_iops: Mapping[str, int]) -> str:
     argv = fio.reread_and_change(
         FILE,
         size_mib=profile.file_mib,
         duration_s=profile.fio_s,
         ramp_s=profile.fio_ramp_s,
         seed=profile.seed,
+        limits_iops=limits_iops,
     )
     expected_s = TIMED_JOBS * (profile.fio_s + profile.fio_ramp_s)
     timeout_s = profile.deadline_s(expected_s) + profile.file_deadline_s

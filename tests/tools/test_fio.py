@@ -48,6 +48,18 @@ def test_first_write_lasts_until_it_is_on_the_disk() -> None:
     assert "--end_fsync=1" in jobs_of(ALL_ARGV["first-write"])[fio.FIRST_WRITE]
 
 
+def test_a_job_is_held_to_its_limit_and_no_other_is() -> None:
+    argv = fio.reread_and_change(
+        "/lab/f", size_mib=64, duration_s=1.5, ramp_s=0.5, seed=7,
+        limits_iops={fio.RANDOM_READ: 900},
+    )  # fmt: skip
+
+    held = {name: [o for o in options if "rate" in o] for name, options in jobs_of(argv).items()}
+    assert held.pop(fio.RANDOM_READ) == ["--rate_iops=900"]
+    assert not any(held.values())
+    assert not any("rate" in option for option in ALL_ARGV["reread"])
+
+
 def test_random_jobs_keep_off_the_half_that_is_read_in_order() -> None:
     jobs = jobs_of(ALL_ARGV["reread"])
 
