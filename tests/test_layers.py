@@ -18,7 +18,7 @@ LAYERS = """
     cli campaign conformance doctor pytest_plugin fixtures
     report
     measure session
-    acceptance bench comparability compare environment launch screen trial
+    acceptance analysis bench comparability compare environment launch screen trial
     cluster prepare node_scripts provision takedown runtime store run
     machine labs disks wires watch
     host image node virt network storage tools ledger noise processes questions stopwatch \
@@ -87,3 +87,12 @@ def test_the_package_is_imported_without_libvirt() -> None:
     )
 
     assert done.returncode == 0, done.stderr.decode()
+
+
+def test_what_only_tells_something_does_not_wait_for_scipy() -> None:
+    """It takes as long to import as everything else together."""
+    script = "import sys, lab.cli, lab.report; sys.exit('scipy' in sys.modules)"
+
+    done = subprocess.run([sys.executable, "-c", script], cwd=LAB.parent, check=False)
+
+    assert done.returncode == 0

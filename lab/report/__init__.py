@@ -1,7 +1,7 @@
 """
-A run for people and for machines: ``report.html``, ``summary.md`` and ``junit.xml``.
+A run for people and for machines: the report, and ``analysis.json`` with all that it counts on.
 
-All three can be made again from the run's directory alone, on any machine.
+All of it can be made again from the run's directory alone, on any machine.
 """
 
 from __future__ import annotations
@@ -23,7 +23,10 @@ def write(run_dir: Path) -> None:
     Raises:
         StoreError: if the run cannot be read, or the reports cannot be written.
     """
+    from lab.analysis import analyse, to_json  # noqa: PLC0415 - scipy is slow to import
+
     run = Run.load(run_dir)
+    write_report(run_dir / "analysis.json", to_json(analyse(run)).decode())
     report = view.build(run)
     write_report(run_dir / "report.html", html.render_report(report))
     write_report(run_dir / "summary.md", markdown.render(report))

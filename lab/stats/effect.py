@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
@@ -137,6 +137,13 @@ class Effect:
     companion_ratio: float | None = None
     companion_p: float | None = None
     flags: tuple[Flag, ...] = ()
+
+    def flagged(self, *flags: Flag) -> Effect:
+        """The same with more *flags*; without its numbers, if one of them withholds these."""
+        every = _ordered((*self.flags, *flags))
+        if any(flag.withholds for flag in flags):
+            return withheld(*every, boots=self.boots, baseline_boots=self.baseline_boots)
+        return replace(self, flags=every)
 
     @property
     def half_width(self) -> float | None:

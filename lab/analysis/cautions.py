@@ -1,0 +1,86 @@
+"""What whoever reads the numbers must know: each by its name, none in place of another."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from lab.analysis.result import Caution, ControlStatus
+from lab.contamination import RULES_VERSION
+from lab.stats.effect import Flag
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from lab.analysis.boots import Judged
+    from lab.analysis.result import Control, MetricEffect
+    from lab.comparability import Varying
+    from lab.run import Run
+
+
+def cautions(
+    run: Run,
+    samples: Judged,
+    varying: Iterable[Varying],
+    effects: Sequence[MetricEffect],
+    *,
+    twin: Control,
+    handicap: Control,
+) -> tuple[Caution, ...]:
+    """All that is doubtful: of the whole run first, then of cells, then of primary effects."""
+    return (
+        *_of_run(run, twin, handicap),
+        *(
+            Caution(name=Flag.MIXED_CONFIGURATIONS, text=str(each), cell=each.cell)
+            for each in varying
+        ),
+        *_of_cells(samples),
+        *_of_effects(effects),
+    )
+
+
+def _of_run(run: Run, twin: Control, handicap: Control) -> Iterator[Caution]:
+    plan = run.header.plan
+    if twin.status is ControlStatus.SUSPECT:
+        yield Caution(
+            name="suspect",
+            text=f"The twin differs from its cell in {', '.join(twin.differing)}:"
+            " what this run finds may be as false.",
+        )
+    if handicap.status is ControlStatus.MISSED:
+        yield Caution(
+            name="blunt",
+            text="The handicap was not found: what this run does not find may be there.",
+        )
+    for warning in plan.warnings:
+        yield Caution(name="sequential-order", text=warning)
+    if plan.design.rules not in {0, RULES_VERSION}:
+        yield Caution(
+            name="other-rules",
+            text=f"The run declared version {plan.design.rules} of the rules of contamination;"
+            f" version {RULES_VERSION} was applied.",
+        )
+    for warning in run.warnings:
+        yield Caution(name="damaged", text=warning)
+
+
+def _of_cells(samples: Judged) -> Iterator[Caution]:
+    for (cell, metric), series in samples.series.items():
+        if series.is_all_contaminated:
+            yield Caution(
+                name=Flag.ALL_CONTAMINATED,
+                text=f"All {series.samples} samples are contaminated.",
+                cell=cell,
+                metric=metric,
+            )
+
+
+def _of_effects(effects: Iterable[MetricEffect]) -> Iterator[Caution]:
+    """Of primary metrics; those of others are in their effects' flags only."""
+    for each in effects:
+        for flag in each.effect.flags if each.is_primary else ():
+            yield Caution(
+                name=flag,
+                text=f"Against {each.baseline}: {flag.text}.",
+                cell=each.cell,
+                metric=each.metric,
+            )

@@ -1,0 +1,95 @@
+"""What was done otherwise than the plan said: from what the run left, in sentences."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from lab.analysis.families import GATES
+from lab.plan import Role
+from lab.records import RunStatus
+from lab.stats.effect import MIN_BOOTS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from lab.analysis.result import MetricEffect
+    from lab.run import Run
+
+
+def departures(run: Run, effects: Sequence[MetricEffect]) -> tuple[str, ...]:
+    """What of *run* was not as planned; nothing, if all was."""
+    return (
+        *_ending(run),
+        *_rounds(run),
+        *_order(run),
+        *_repeats(run),
+        *_precision(run, effects),
+    )
+
+
+def _ending(run: Run) -> Iterator[str]:
+    if run.header.status is RunStatus.INTERRUPTED:
+        yield "The run was interrupted."
+    if run.header.status is RunStatus.RUNNING:
+        yield "The run did not end."
+
+
+def _rounds(run: Run) -> Iterator[str]:
+    plan = run.header.plan
+    ran = {record.boot for record in run.recorded}
+    missing = {boot.round for boot in plan.order if boot.id not in ran}
+    whole = plan.rounds - len(missing)
+    if whole < plan.design.min_rounds:
+        yield f"{whole} whole rounds were run, of at least {plan.design.min_rounds}."
+    begun = {boot.round for boot in plan.order if boot.id in ran}
+    lost = [boot.id for boot in plan.order if boot.round in begun and boot.id not in ran]
+    if lost:
+        yield f"Not run, in rounds that were begun: {_listed(lost)}."
+
+
+def _order(run: Run) -> Iterator[str]:
+    """Boots that came after one that was planned behind them; repeats have no place in the plan."""
+    started: dict[str, str] = {}
+    for record in run.recorded:
+        if record.attempt == 1:
+            begun = record.started.isoformat()
+            started[record.boot] = min(begun, started.get(record.boot, begun))
+    latest = ""
+    late = []
+    for boot in run.header.plan.order:
+        if begun := started.get(boot.id, ""):
+            if begun < latest:
+                late.append(boot.id)
+            latest = max(latest, begun)
+    if late:
+        yield f"Run before what was planned before them: {_listed(late)}."
+
+
+def _repeats(run: Run) -> Iterator[str]:
+    again = {(record.boot, record.attempt) for record in run.recorded if record.attempt > 1}
+    if again:
+        boots = sorted({boot for boot, _ in again})
+        yield f"Measured again, as contaminated, {len(again)} times: {_listed(boots)}."
+
+
+def _precision(run: Run, effects: Iterable[MetricEffect]) -> Iterator[str]:
+    design = run.header.plan.design
+    if design.min_rounds < MIN_BOOTS:
+        return
+    gate = [each for each in effects if each.family == GATES[Role.BASELINE]]
+    widths = {each: each.effect.half_width for each in gate}
+    wide = [each for each, width in widths.items() if width is None or width > design.precision]
+    if not wide:
+        return
+    told = f"{len(wide)} of {len(gate)} primary comparisons are not within {design.precision:.0%}"
+    known = {each: width for each, width in widths.items() if width is not None}
+    if not known:
+        yield f"{told}."
+        return
+    worst = max(known, key=known.__getitem__)
+    yield f"{told}: the widest, {worst.cell} on {worst.metric}, within {known[worst]:.1%}."
+
+
+def _listed(names: Sequence[str], most: int = 5) -> str:
+    rest = len(names) - most
+    return ", ".join(names[:most]) + (f" and {rest} more" if rest > 0 else "")

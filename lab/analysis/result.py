@@ -1,0 +1,204 @@
+"""
+What an analysis says: the types of ``analysis.json``.
+
+The file is made from the run's directory and from nothing else, and the same directory makes the
+same bytes. Numbers have ten significant digits: below them processors may differ, and nobody
+reads them.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Any
+
+import msgspec
+
+from lab.plan import Design, Role  # noqa: TC001 - msgspec reads the annotations
+from lab.sample import Metric  # noqa: TC001 - msgspec reads the annotations
+from lab.stats.effect import Effect  # noqa: TC001 - msgspec reads the annotations
+
+SCHEMA_VERSION = 1
+"""
+Of ``analysis.json``.
+
+History: 1 is the first.
+"""
+SIGNIFICANT_DIGITS = 10
+
+
+class Correction(StrEnum):
+    """How the p values of a family are adjusted for each other."""
+
+    HOLM = "holm"
+    """The chance of any false finding in the family is held."""
+    BENJAMINI_HOCHBERG = "benjamini-hochberg"
+    """The share of false findings among the findings of the family is held."""
+
+
+class Mark(StrEnum):
+    """What an effect counts for, after all others of its family were looked at too."""
+
+    GATE = "gate"
+    """A difference that the run may be judged by."""
+    EXPLORATORY = "exploratory"
+    """A difference worth a look; some of them are false."""
+    NONE = "none"
+
+
+class ControlStatus(StrEnum):
+    """What the run's own test of itself has shown."""
+
+    OK = "ok"
+    """The twin: no difference where there is none."""
+    SUSPECT = "suspect"
+    """The twin: a difference where there is none. Then others may be false too."""
+    FOUND = "found"
+    """The handicap: what was slowed is slower."""
+    MISSED = "missed"
+    """The handicap: what was slowed is not shown to be. Then others may be missed too."""
+    UNKNOWN = "unknown"
+    """There were not the data to say."""
+    ABSENT = "absent"
+    """The plan has none."""
+
+
+class Summary(msgspec.Struct, frozen=True, kw_only=True):
+    """One metric in one cell, without contaminated samples. None is what cannot be told."""
+
+    cell: str
+    metric: str
+    boots: int
+    centre: float | None = None
+    """Of the boots: the geometric mean, or the arithmetic one of values that may be zero."""
+    low: float | None = None
+    high: float | None = None
+    """The smallest and the largest boot."""
+    relative_sd: float | None = None
+    """Between boots, over the centre."""
+    boot_sd: float | None = None
+    """The part of it that boots bring, relative; see :mod:`lab.stats.components`."""
+    iteration_sd: float | None = None
+    """The part that iterations within a boot bring."""
+    icc: float | None = None
+    """The share of a single iteration's variance that lies between boots."""
+    recommended_iterations: int | None = None
+    """By what a boot and an iteration cost here, and how much each varies."""
+    samples: int
+    """With the contaminated ones."""
+    contaminated: int
+    unknown: int
+    """Samples of which some rule could not be asked, and none was broken."""
+
+
+class Family(msgspec.Struct, frozen=True, kw_only=True):
+    """Effects whose p values are adjusted for each other."""
+
+    name: str
+    """``gate``, or what is explored."""
+    correction: Correction
+    size: int
+    """How many p values there are: m."""
+    level: float
+    """What an adjusted p value must not exceed for a mark."""
+
+
+class MetricEffect(msgspec.Struct, frozen=True, kw_only=True):
+    """A declared comparison on one metric."""
+
+    cell: str
+    baseline: str
+    role: Role
+    metric: str
+    is_primary: bool
+    family: str
+    effect: Effect
+    """Without contaminated samples."""
+    with_contaminated: Effect | None = None
+    """With every sample; None where none was contaminated."""
+    p_adjusted: float | None = None
+    """By the family's correction; None where there is no p value."""
+    mark: Mark = Mark.NONE
+
+
+class Control(msgspec.Struct, frozen=True, kw_only=True):
+    """What the twin or the handicap has shown over the primary metrics."""
+
+    status: ControlStatus
+    differing: tuple[str, ...] = ()
+    """Metrics in which the cells differ: of the handicap, in which it is worse."""
+    unknown: tuple[str, ...] = ()
+    """Metrics without a number."""
+
+
+class Contaminated(msgspec.Struct, frozen=True, kw_only=True):
+    """How many samples of a cell were disturbed, and by what."""
+
+    cell: str
+    samples: int
+    contaminated: int
+    unknown: int
+    """Samples of which some rule could not be asked, and none was broken."""
+    rules: dict[str, int]
+    """Samples by the rule that they break."""
+
+
+class Caution(msgspec.Struct, frozen=True, kw_only=True):
+    """Something that whoever reads the numbers must know, by name."""
+
+    name: str
+    text: str
+    cell: str = ""
+    """Empty if it is about the run."""
+    metric: str = ""
+
+
+class Analysis(msgspec.Struct, frozen=True, kw_only=True):
+    """What the samples of one run say, and how far they can be believed."""
+
+    schema: int = SCHEMA_VERSION
+    run: str
+    design: Design
+    rules: int
+    """The version of the rules of contamination that were applied."""
+    metrics: tuple[Metric, ...]
+    summaries: tuple[Summary, ...]
+    families: tuple[Family, ...]
+    effects: tuple[MetricEffect, ...]
+    """In the order of the design's comparisons, then of the metrics."""
+    twin: Control
+    handicap: Control
+    contamination: tuple[Contaminated, ...]
+    cautions: tuple[Caution, ...]
+    departures: tuple[str, ...]
+    """What was done otherwise than planned, in sentences."""
+
+    def effect(self, cell: str, baseline: str, metric: str) -> MetricEffect | None:
+        """What the run says of *cell* against *baseline* on *metric*, if it was declared."""
+        wanted = (cell, baseline, metric)
+        return next(
+            (each for each in self.effects if (each.cell, each.baseline, each.metric) == wanted),
+            None,
+        )
+
+
+def to_json(analysis: Analysis) -> bytes:
+    """The content of ``analysis.json``."""
+    document = _rounded(msgspec.to_builtins(analysis))
+    return msgspec.json.format(msgspec.json.encode(document), indent=1) + b"\n"
+
+
+def from_json(content: bytes) -> Analysis:
+    """Read the content of ``analysis.json`` back."""
+    return msgspec.json.decode(content, type=Analysis)
+
+
+def _rounded(document: Any) -> Any:  # noqa: ANN401 - whatever JSON can hold
+    match document:
+        case float():
+            return float(f"{document:.{SIGNIFICANT_DIGITS}g}")
+        case dict():
+            return {name: _rounded(value) for name, value in document.items()}
+        case list() | tuple():
+            return [_rounded(value) for value in document]
+        case _:
+            return document
