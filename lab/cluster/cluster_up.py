@@ -68,8 +68,14 @@ def make(nodes: ClusterNodes, topology: Topology, parts: ClusterParts) -> None:
         )
     wait_until_up(nodes, has_calico=parts.has_calico)
     for worker in nodes.workers:
-        worker.script(kube_node.END_WORKER, timeout_s=END_TIMEOUT_S)
-    first.script(kube_node.END, timeout_s=END_TIMEOUT_S)
+        _run(
+            worker,
+            kube_node.END_WORKER,
+            "the worker does not end in order",
+            timeout_s=END_TIMEOUT_S,
+            among=diagnosis.OF_WORKERS,
+        )
+    _run(first, kube_node.END, "the cluster does not end in order", timeout_s=END_TIMEOUT_S)
 
 
 def start(nodes: ClusterNodes, *, has_calico: bool) -> None:
@@ -87,7 +93,13 @@ def start(nodes: ClusterNodes, *, has_calico: bool) -> None:
         among=FIRST,
     )
     for worker in nodes.workers:
-        worker.script(kube_node.START_WORKER, timeout_s=START_TIMEOUT_S)
+        _run(
+            worker,
+            kube_node.START_WORKER,
+            "the worker does not start",
+            timeout_s=START_TIMEOUT_S,
+            among=diagnosis.OF_WORKERS,
+        )
     wait_until_up(nodes, has_calico=has_calico)
 
 

@@ -199,3 +199,38 @@ def test_a_worker_that_cannot_join_is_quoted(
         cluster_up.make(pair, PAIR, parts)
 
     assert "couldn't validate the CA" in told(caught.value)
+
+
+@pytest.mark.usefixtures("node")
+def test_a_worker_that_does_not_start_is_diagnosed(worker: FakeNode, pair: ClusterNodes) -> None:
+    worker.reply("systemctl start kubelet", completed(status=1, stderr="exit"))
+    worker.reply("is-active", gathered({"kubelet": "failed\n", "containers": ""}))
+    worker.reply("journalctl", gathered({"log": "swap is on\n"}))
+
+    with pytest.raises(
+        ClusterError, match="the worker does not start; on worker-1 kubelet is failed"
+    ) as caught:
+        cluster_up.start(pair, has_calico=False)
+
+    assert "swap is on" in told(caught.value)
+    assert "worker-1" in caught.value.remedy
+
+
+@pytest.mark.parametrize(
+    ("who", "problem"), [("worker-1", "the worker"), ("control-1", "the cluster")]
+)
+def test_what_does_not_end_in_order_is_diagnosed(
+    node: FakeNode,
+    worker: FakeNode,
+    pair: ClusterNodes,
+    parts: ClusterParts,
+    who: str,
+    problem: str,
+) -> None:
+    {"worker-1": worker, "control-1": node}[who].reply(
+        "systemctl stop kubelet", completed(status=1, stderr="exit")
+    )
+    worker.reply("is-active", gathered({"kubelet": "active\n", "containers": ""}))
+
+    with pytest.raises(ClusterError, match=f"{problem} does not end in order; on {who} kubelet"):
+        cluster_up.make(pair, PAIR, parts)
