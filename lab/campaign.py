@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from contextlib import AbstractContextManager, ExitStack
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import pytest
 
-from lab import launch, prepare, report
+from lab import labs, launch, prepare, report
 from lab.errors import LabError
 from lab.interrupt import held_off
 from lab.provision import bring_up
@@ -16,7 +18,7 @@ from lab.run import Run, exit_status, find_run
 from lab.screen import live, plain
 from lab.session import Session
 from lab.stopwatch import Stopwatch
-from lab.takedown import take_down
+from lab.takedown import taken_down_on_failure
 from lab.units import format_duration
 
 if TYPE_CHECKING:
@@ -38,9 +40,7 @@ def run_matrix(wishes: Wishes, console: Console) -> int:
         decided = launch.decide(wishes, say=beginning.say, stopwatch=stopwatch)
     expected_s = _expected_s(wishes)
     store = launch.open_store(decided)
-    plan = decided.plan
-    most = "at most " if plan.design.min_rounds < plan.rounds else ""
-    console.print(f"{most}{len(plan.order)} boots, seed {plan.seed}, into {store.path}")
+    console.print(f"{len(decided.plan.order)} boots, seed {decided.plan.seed}, into {store.path}")
     status: int = pytest.ExitCode.INTERRUPTED
     try:
         with ExitStack() as stack:
@@ -64,17 +64,17 @@ def bring_up_alone(wishes: Wishes, *, say: Callable[[str], None]) -> LabRecord:
     """Bring the topology up, ready for sandboxes, and leave it up."""
     decided = launch.decide(wishes, say=say, stopwatch=Stopwatch())
 
+    # Several may be brought up at once: none writes into another's consoles.
+    consoles = wishes.output / "consoles" / f"{datetime.now(UTC):%Y-%m-%dT%H-%M-%S}-{os.getpid()}"
+
     def console(name: str) -> Path:
-        return wishes.output / "consoles" / f"{name}.log"
+        return consoles / f"{name}.log"
 
     disks = launch.prepared_disks(decided, console=console, say=say)
     lab = bring_up(launch.start_of(decided, disks, console=console))
-    try:
+    with taken_down_on_failure(lab.folder):
         prepare.activate(lab, decided.topology, decided.kit)
-    except BaseException:
-        take_down(lab.folder)
-        raise
-    return lab.record
+        return labs.keep(lab.record)
 
 
 def _arguments() -> list[str]:

@@ -8,6 +8,7 @@ import logging
 import os
 import signal
 import sys
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,7 +19,7 @@ from lab.interrupt import as_interrupt
 from lab.options import OPTIONS, Wishes
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
 OK, BAD, USAGE, INTERRUPTED = 0, 1, 2, 130
 _DISK_FULL = {errno.ENOSPC, errno.EDQUOT}
@@ -35,8 +36,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     signal.signal(signal.SIGTERM, as_interrupt)
     signal.signal(signal.SIGHUP, as_interrupt)
     try:
-        verb: Callable[[argparse.Namespace], int] = arguments.verb
-        return verb(arguments)
+        with _left_in_order():
+            verb: Callable[[argparse.Namespace], int] = arguments.verb
+            return verb(arguments)
     except LabError as error:
         _complain(error)
         return USAGE if isinstance(error, UsageError) else BAD
@@ -49,6 +51,29 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         sys.stderr.write("interrupted\n")
         return INTERRUPTED
+
+
+@contextmanager
+def _left_in_order() -> Iterator[None]:
+    """Undo at the end what this process has made outside of labs, whatever the block came to."""
+    try:
+        yield
+    except BaseException as error:
+        try:
+            _leave()
+        except LabError as left:
+            error.add_note(str(left))
+        raise
+    _leave()
+
+
+def _leave() -> None:
+    from lab import ledger  # noqa: PLC0415
+
+    if ledger.owns_one():
+        from lab.takedown import leave  # noqa: PLC0415
+
+        leave()
 
 
 def _matrix(arguments: argparse.Namespace) -> int:
@@ -88,7 +113,7 @@ def _down(arguments: argparse.Namespace) -> int:
 
 
 def _status(_arguments: argparse.Namespace) -> int:
-    from lab.labs import records  # noqa: PLC0415
+    from lab.labs import hands_of, records  # noqa: PLC0415
     from lab.provision import running  # noqa: PLC0415
 
     found = list(records())
@@ -96,8 +121,8 @@ def _status(_arguments: argparse.Namespace) -> int:
         if record is None:
             print(f"{folder.name}  never came up: `lab down {folder.name}` removes what it left")
             continue
-        owner = "in use" if _is_alive(record.owner_pid) else "kept"
-        print(f"{record.id}  {owner}, under {record.accelerator}, since {record.created}")
+        hands = hands_of(folder, record)
+        print(f"{record.id}  {hands}, under {record.accelerator}, since {record.created}")
         alive = running(record)
         for node in record.nodes:
             state = "up" if node.name in alive else "dead"
@@ -224,26 +249,14 @@ def _doctor(_arguments: argparse.Namespace) -> int:
 
 
 def _labs(name: str | None) -> list[Path]:
-    from lab.labs import labs_dir, records  # noqa: PLC0415
+    from lab.labs import Hands, hands_of, labs_dir, records  # noqa: PLC0415
 
     if name is not None:
         folder = labs_dir() / name
         if folder not in dict(records()):
             raise UsageError(f"there is no lab {name!r}", remedy="`lab status` lists them")
         return [folder]
-    return [
-        folder for folder, record in records() if record is None or not _is_alive(record.owner_pid)
-    ]
-
-
-def _is_alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
+    return [folder for folder, record in records() if hands_of(folder, record) is not Hands.ALIVE]
 
 
 def _parser() -> argparse.ArgumentParser:

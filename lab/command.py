@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING
 
+from lab import owner
 from lab.errors import CommandError, HostError
 
 if TYPE_CHECKING:
@@ -135,7 +136,8 @@ def _started(
             stderr=stderr,
             text=True,
             errors="replace",
-            env={**os.environ, "LC_ALL": "C.UTF-8", **(env or {})},
+            # Whose it is can be read from outside, should we die and leave it behind.
+            env={**os.environ, "LC_ALL": "C.UTF-8", owner.VARIABLE: owner.me().id, **(env or {})},
             start_new_session=True,
         )
     except FileNotFoundError:

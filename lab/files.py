@@ -1,35 +1,40 @@
-"""Files that survive a crash: atomic writes, fsynced appends, digests, locks."""
+"""Files that survive a crash: atomic writes, fsynced appends, digests, locks; and folders' ends."""
 
 from __future__ import annotations
 
 import fcntl
 import hashlib
 import os
-import tempfile
+import shutil
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, Any
+
+from lab import owner
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 CHUNK_BYTES = 1 << 20
+NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+BLOCK_BYTES = 512
+"""What st_blocks counts, whatever the file system's own blocks are (inode(7))."""
 
 
 def write_atomic(path: Path, data: str | bytes, *, mode: int = 0o644) -> None:
     """Write *data* to *path* so that a reader sees the old file or the new, never a part."""
     path.parent.mkdir(parents=True, exist_ok=True)
     raw = data.encode() if isinstance(data, str) else data
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    unfinished = path.with_name(owner.mark(f".{path.name}"))
     try:
-        with os.fdopen(handle, "wb") as stream:
+        with os.fdopen(os.open(unfinished, NEW, 0o600), "wb") as stream:
             stream.write(raw)
             stream.flush()
             os.fchmod(stream.fileno(), mode)
             os.fsync(stream.fileno())
-        Path(name).replace(path)
+        unfinished.replace(path)
     except BaseException:
-        Path(name).unlink(missing_ok=True)
+        unfinished.unlink(missing_ok=True)
         raise
 
 
@@ -57,6 +62,77 @@ def locked(path: Path) -> Iterator[None]:
     with path.open("w") as stream:
         fcntl.flock(stream, fcntl.LOCK_EX)
         yield
+
+
+def hold(path: Path, text: str = "") -> IO[str]:
+    """
+    Make the file *path*, which anybody may read and which is locked until it is closed.
+
+    The kernel lets go of it if this process dies: that tells a dead one from one that lives,
+    whatever can be seen of it otherwise. Nobody ever meets the file unlocked.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = path.with_name(owner.mark(f".{path.name}"))
+    stream = unfinished.open("x+", encoding="utf-8")
+    try:
+        fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        os.fchmod(stream.fileno(), 0o644)
+        stream.write(text)
+        stream.flush()
+        os.fsync(stream.fileno())
+        unfinished.rename(path)
+    except BaseException:
+        stream.close()
+        unfinished.unlink(missing_ok=True)
+        raise
+    return stream
+
+
+def is_held(path: Path) -> bool | None:
+    """Whether somebody holds *path* locked; None if it is not there, or not for us to read."""
+    try:
+        handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError:
+        return None
+    try:
+        fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(handle)
+    return False
+
+
+def remove(path: Path) -> None:
+    """
+    Remove a file, or a folder with all that is in it; what is gone already is fine.
+
+    Raises:
+        OSError: if something in it would not go; what could be removed is gone then.
+    """
+    if path.is_symlink() or not path.is_dir():
+        path.unlink(missing_ok=True)
+        return
+    stuck: list[OSError] = []
+
+    def note(_action: Callable[..., Any], _name: str, found: Any) -> None:  # noqa: ANN401 - as it is
+        error = found[1]
+        if not isinstance(error, FileNotFoundError):
+            stuck.append(error)
+
+    shutil.rmtree(path, onerror=note)
+    if stuck:
+        raise stuck[0]
+
+
+def size_bytes(path: Path) -> int:
+    """What a file, or a folder with all that is in it, takes on the disk."""
+    try:
+        found = path.lstat().st_blocks * BLOCK_BYTES
+        inside = tuple(path.iterdir()) if path.is_dir() and not path.is_symlink() else ()
+    except OSError:  # gone meanwhile, or not for us to see
+        return 0
+    return found + sum(map(size_bytes, inside))
 
 
 def state_dir() -> Path:

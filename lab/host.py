@@ -16,6 +16,7 @@ import msgspec
 from lab import command
 from lab.errors import HostError, NotReadyError
 from lab.files import state_dir, write_atomic
+from lab.scratch import scratch
 from lab.virt.xml import Accelerator
 from lab.wait import Pending, wait_for
 
@@ -220,7 +221,11 @@ def _probe_key(image: NodeImage) -> str:
 
 
 def _boot_to_marker(image: NodeImage) -> str:
-    said = state_dir() / "probe.log"
+    with scratch("probe") as folder:
+        return _boots(image, folder / "console.log")
+
+
+def _boots(image: NodeImage, said: Path) -> str:
     argv = [
         QEMU, "-machine", "q35", "-accel", "kvm", "-cpu", "host", "-m", str(PROBE_MEMORY_MIB),
         "-nodefaults", "-display", "none", "-no-reboot", "-serial", "stdio",

@@ -2,21 +2,31 @@
 
 from __future__ import annotations
 
+import errno
+import secrets
+from contextlib import suppress
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
 
+from lab import ledger, owner
 from lab.errors import UsageError
-from lab.files import state_dir
+from lab.files import remove, state_dir, write_atomic
 from lab.node import Access, Node
-from lab.virt.xml import Accelerator  # noqa: TC001 - msgspec reads it to decode a record
+from lab.owner import Owner  # noqa: TC001 - msgspec reads it to decode a record
+from lab.virt.xml import Accelerator  # noqa: TC001 - likewise
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 RECORD = "lab.json"
 LEDGER = "ledger.jsonl"
+OWNER = "owner.json"
+"""Whose a folder is that the lab has made: beside a lab's record, and among a node's sockets."""
+NEW = ".new"
+"""What a lab's folder is called until it says whose it is."""
 CONSOLE_TAIL_LINES = 20
 
 
@@ -45,9 +55,14 @@ class LabRecord(msgspec.Struct, frozen=True, kw_only=True):
     accelerator: Accelerator
     uri: str
     nodes: tuple[NodeRecord, ...]
-    owner_pid: int
+    owner: Owner
+    """Who has brought it up."""
     created: str
     """UTC, ISO 8601."""
+    run: str = ""
+    """The directory of the run that it is for; empty if it is for none."""
+    is_kept: bool = False
+    """Whether its owner has left it up on purpose: then it is anybody's, until `lab down`."""
 
     @property
     def folder(self) -> Path:
@@ -66,17 +81,98 @@ class LabRecord(msgspec.Struct, frozen=True, kw_only=True):
         return f"{shells}, `lab down` ends it"
 
 
-def labs_dir() -> Path:
+class Mark(msgspec.Struct, frozen=True, kw_only=True):
+    """``owner.json``: what a folder says of itself, should all else be gone."""
+
+    owner: Owner
+    home: str
+    """The state folder of the one who has made it."""
+    lab: str = ""
+
+    def put(self, folder: Path) -> None:
+        """Leave it in *folder*."""
+        write_atomic(folder / OWNER, msgspec.json.encode(self), mode=0o600)
+
+    @classmethod
+    def read(cls, folder: Path) -> Mark | None:
+        """What *folder* says of itself; None if it says nothing that can be read."""
+        try:
+            return msgspec.json.decode((folder / OWNER).read_bytes(), type=cls)
+        except (OSError, msgspec.DecodeError):
+            return None
+
+
+class Hands(StrEnum):
+    """In whose hands a thing is that the lab has made."""
+
+    ALIVE = "alive"
+    """In those of a process that runs."""
+    KEPT = "kept"
+    """In nobody's, on purpose: for a person to look at."""
+    DEAD = "dead"
+    """In those of a process that is gone."""
+    UNKNOWN = "unknown"
+    """It does not say whose it is: another version of the lab has made it."""
+
+
+def labs_dir(home: Path | None = None) -> Path:
     """Where the records, ledgers and overlays of labs are."""
-    return state_dir() / "labs"
+    return (home or state_dir()) / "labs"
 
 
-def records() -> Iterator[tuple[Path, LabRecord | None]]:
-    """The labs that this machine's state knows of, oldest first; None where one never began."""
-    if not labs_dir().exists():
-        return
-    for folder in sorted(labs_dir().iterdir(), key=lambda path: path.stat().st_mtime):
+def new_folder(topology: str) -> Path:
+    """
+    Make the folder of a new lab; from its first moment on it says whose it is.
+
+    Its name is the lab's id.
+    """
+    ledger.own()
+    unfinished = labs_dir() / owner.mark(NEW)
+    unfinished.mkdir(parents=True)
+    while True:
+        folder = labs_dir() / f"lab-{topology}-{secrets.token_hex(4)}"
+        Mark(owner=owner.me(), home=str(state_dir()), lab=folder.name).put(unfinished)
+        try:
+            return unfinished.rename(folder)
+        except OSError as error:
+            if error.errno not in {errno.EEXIST, errno.ENOTEMPTY}:
+                remove(unfinished)
+                raise
+
+
+def records(home: Path | None = None) -> Iterator[tuple[Path, LabRecord | None]]:
+    """The labs that a state folder knows of, oldest first; None where one never began."""
+    found: list[tuple[float, Path]] = []
+    with suppress(FileNotFoundError):
+        for folder in labs_dir(home).iterdir():
+            with suppress(FileNotFoundError):  # it goes down at this moment
+                found += [(folder.stat().st_mtime, folder)] * (not folder.name.startswith(NEW))
+    for _, folder in sorted(found):
         yield folder, _read(folder / RECORD)
+
+
+def hands_of(folder: Path, record: LabRecord | None) -> Hands:
+    """In whose hands the lab in *folder* is, up or on its way."""
+    if record and record.is_kept:
+        return Hands.KEPT
+    mark = Mark.read(folder)
+    who = record.owner if record else mark.owner if mark else None
+    if who is None:
+        return Hands.UNKNOWN
+    home = folder.parent.parent
+    return Hands.ALIVE if ledger.is_alive(who, home) else Hands.DEAD
+
+
+def keep(record: LabRecord) -> LabRecord:
+    """Leave a lab up on purpose; return what is on record of it then."""
+    kept = msgspec.structs.replace(record, is_kept=True)
+    write_record(kept)
+    return kept
+
+
+def write_record(record: LabRecord) -> None:
+    """Put a lab on record."""
+    write_atomic(record.folder / RECORD, msgspec.json.encode(record))
 
 
 def find_node(name: str) -> NodeRecord:
@@ -105,9 +201,9 @@ def console_tail(console: Path) -> str:
 
 
 def _read(path: Path) -> LabRecord | None:
-    if not path.exists():
-        return None
     try:
         return msgspec.json.decode(path.read_bytes(), type=LabRecord)
-    except msgspec.ValidationError:  # another version of the lab made it; its ledger still holds
+    except OSError:
+        return None
+    except msgspec.DecodeError:  # another version of the lab made it; its ledger still holds
         return None

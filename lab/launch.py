@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from lab import host, prepare
+from lab import host, labs, prepare
 from lab.bench import Bench
 from lab.cluster import kit as kits
 from lab.environment import environment
@@ -27,7 +27,7 @@ from lab.records import RunHeader, RunStatus
 from lab.run import Run, exit_status
 from lab.stopwatch import Activity, Stopwatch
 from lab.store import Store
-from lab.takedown import take_down
+from lab.takedown import take_down, take_down_beside
 from lab.units import format_duration
 from lab.virt import domain
 from lab.virt.connection import connected, default_uri
@@ -143,15 +143,18 @@ def running(
     """
     with stopwatch.spending(Activity.BUILDING):
         disks = prepared_disks(
-            decided, console=lambda name: store.console_path(f"{name}-preparing"), say=say
+            decided,
+            console=lambda name: store.console_path(f"{name}-preparing"),
+            say=say,
+            run=store.path,
         )
     for name in disks:
         say(f"starting {name}; its console is {store.console_path(name)}")
     with stopwatch.spending(Activity.BOOTING):
         began = time.monotonic()
-        lab = bring_up(start_of(decided, disks, console=store.console_path))
+        lab = bring_up(start_of(decided, disks, console=store.console_path, run=store.path))
         stopwatch.node_ready_s = time.monotonic() - began
-    try:
+    with _ended(lab, decided, store, say=say):
         said = format_duration(stopwatch.node_ready_s)
         say(f"ssh answers on {', '.join(disks)} after {said}")
         with stopwatch.spending(Activity.BOOTING):
@@ -165,12 +168,14 @@ def running(
         finally:
             if not _keeps(decided, store):
                 bench.end()
-    finally:
-        _end(lab, decided, store, say=say)
 
 
 def prepared_disks(
-    decided: Decided, *, console: Callable[[str], Path], say: Callable[[str], None]
+    decided: Decided,
+    *,
+    console: Callable[[str], Path],
+    say: Callable[[str], None],
+    run: Path | None = None,
 ) -> Mapping[str, Disks]:
     """The disks of what was *decided*, by node; *console* is for those that prepare them."""
     return prepare.prepared(
@@ -180,11 +185,16 @@ def prepared_disks(
         console=console,
         say=say,
         kit=decided.kit,
+        run=run,
     )
 
 
 def start_of(
-    decided: Decided, disks: Mapping[str, Disks], *, console: Callable[[str], Path]
+    decided: Decided,
+    disks: Mapping[str, Disks],
+    *,
+    console: Callable[[str], Path],
+    run: Path | None = None,
 ) -> Start:
     """How the nodes of what was *decided* are started from prepared *disks*."""
     return Start(
@@ -194,6 +204,7 @@ def start_of(
         accelerator=decided.chosen.accelerator,
         emulator=decided.chosen.emulator,
         console=console,
+        run=run,
     )
 
 
@@ -204,11 +215,27 @@ def finish(store: Store, stopwatch: Stopwatch, *, is_complete: bool) -> Run:
     return Run.load(store.path)
 
 
-def _end(lab: Lab, decided: Decided, store: Store, *, say: Callable[[str], None]) -> None:
-    if _keeps(decided, store):
-        say(f"{lab.record.id} stays up: {lab.record.ways_in}")
-        return
-    take_down(lab.folder)
+@contextmanager
+def _ended(
+    lab: Lab, decided: Decided, store: Store, *, say: Callable[[str], None]
+) -> Iterator[None]:
+    """Take the *lab* down after the block, or leave it up if that is wished."""
+    try:
+        yield
+    except BaseException as error:
+        if not _stays(lab, decided, store, say=say):
+            take_down_beside(error, lab.folder)
+        raise
+    if not _stays(lab, decided, store, say=say):
+        take_down(lab.folder)
+
+
+def _stays(lab: Lab, decided: Decided, store: Store, *, say: Callable[[str], None]) -> bool:
+    if not _keeps(decided, store):
+        return False
+    labs.keep(lab.record)
+    say(f"{lab.record.id} stays up: {lab.record.ways_in}")
+    return True
 
 
 def _keeps(decided: Decided, store: Store) -> bool:

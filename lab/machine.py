@@ -9,22 +9,23 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lab import wires
-from lab.disks import overlays
-from lab.labs import NodeRecord
+from lab import owner, wires
+from lab.disks import Disks, overlays
+from lab.files import state_dir
+from lab.labs import Mark, NodeRecord
 from lab.ledger import Entry, Kind
+from lab.scratch import PREFIX
 from lab.virt.credentials import credentials, make_keys
 from lab.virt.xml import DomainSpec
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from lab.disks import Disks
     from lab.image.build import NodeImage
     from lab.ledger import Ledger
     from lab.topology import NodeSpec, Topology
     from lab.virt.credentials import Keys
-    from lab.virt.xml import Accelerator, DataLink
+    from lab.virt.xml import Accelerator, DataLink, Ownership
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +41,8 @@ class Start:
     """Where the console of the node of that name is to be written."""
     emulator: Path | None = None
     """The QEMU that runs the nodes; None is the machine's own."""
+    run: Path | None = None
+    """The directory of the run that the lab is for, if it is for one."""
     keeps_disks: bool = False
     """The nodes write to *disks* themselves, not to overlays: that is how they are prepared."""
 
@@ -67,12 +70,12 @@ def machines(
 
 
 def domain_spec(
-    machine: Machine, start: Start, *, owner: str, ssh_port: int, confined_by: str | None
+    machine: Machine, start: Start, *, whose: Ownership, ssh_port: int, confined_by: str | None
 ) -> DomainSpec:
     """What the *machine* is to libvirt, once its port is chosen."""
     return DomainSpec(
         name=machine.record.domain,
-        owner=owner,
+        whose=whose,
         accelerator=start.accelerator,
         cpus=machine.spec.cpus,
         memory_mib=machine.spec.memory_mib,
@@ -93,7 +96,7 @@ def domain_spec(
 def _machine(
     start: Start, spec: NodeSpec, folder: Path, ledger: Ledger, links: tuple[DataLink, ...]
 ) -> Machine:
-    sockets = _sockets_folder(ledger)
+    sockets = _sockets_folder(folder.name, ledger)
     keys = make_keys(sockets / "keys")
     disks = start.disks[spec.name]
     console = start.console(spec.name)
@@ -108,17 +111,29 @@ def _machine(
             sockets=str(sockets),
             data_ports=tuple(link.port for link in links),
         ),
-        disks=disks if start.keeps_disks else overlays(disks, spec.name, folder),
+        disks=disks if start.keeps_disks else _overlays(disks, spec.name, folder, ledger),
         keys=keys,
         links=links,
         credentials=credentials(host_name=spec.name, keys=keys, networks=networks),
     )
 
 
-def _sockets_folder(ledger: Ledger) -> Path:
+def _overlays(disks: Disks, node: str, folder: Path, ledger: Ledger) -> Disks:
+    made = Disks.of(node, folder)
+    for disk in (made.root, made.data):
+        ledger.record(Entry(kind=Kind.DISK, name=str(disk)))
+    return overlays(disks, node, folder)
+
+
+def _sockets_folder(lab: str, ledger: Ledger) -> Path:
     """A short path, for unix sockets, that only its owner may enter."""
-    base = Path(os.environ.get("XDG_RUNTIME_DIR") or tempfile.gettempdir())
-    folder = base / f"kata-lab-{secrets.token_hex(4)}"
+    folder = sockets_base() / f"{PREFIX}{secrets.token_hex(4)}"
     ledger.record(Entry(kind=Kind.FOLDER, name=str(folder)))
     folder.mkdir(mode=0o700)
+    Mark(owner=owner.me(), home=str(state_dir()), lab=lab).put(folder)
     return folder
+
+
+def sockets_base() -> Path:
+    """Where the folders of nodes' sockets are."""
+    return Path(os.environ.get("XDG_RUNTIME_DIR") or tempfile.gettempdir())

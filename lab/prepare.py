@@ -9,7 +9,6 @@ overlays of them.
 from __future__ import annotations
 
 import hashlib
-import shutil
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -17,13 +16,14 @@ from lab import node_scripts
 from lab.cluster import artefact_disk, cluster_up, kube_node
 from lab.cluster.cluster_up import ClusterNodes
 from lab.disks import Disks, make_empty, make_overlay
-from lab.files import locked, state_dir
+from lab.files import locked, remove, state_dir
 from lab.image.lock import load
 from lab.image.node import SHARE
 from lab.machine import Start
 from lab.provision import bring_up, power_off
 from lab.runtime.setting import Setting
-from lab.takedown import take_down
+from lab.scratch import left_over, scratch
+from lab.takedown import taken_down_after
 from lab.together import together
 from lab.virt.xml import UNMITIGATED, Accelerator
 
@@ -37,6 +37,8 @@ if TYPE_CHECKING:
     from lab.provision import Lab
     from lab.topology import Topology
 
+PREPARING = "preparing"
+"""What the disks are called until they are ready."""
 SCRIPT_TIMEOUT_S = 600.0
 """For a node that has this machine to itself."""
 
@@ -49,6 +51,7 @@ def prepared(
     console: Callable[[str], Path],
     say: Callable[[str], None],
     kit: Kit | None = None,
+    run: Path | None = None,
 ) -> Mapping[str, Disks]:
     """
     The prepared disks of *topology*'s nodes: made now, if there are none of just this kind.
@@ -56,6 +59,7 @@ def prepared(
     Args:
         console: Where the console of a node that prepares its disks is written.
         kit: What Kata's cells need, where there are any: such a node is another kind.
+        run: The directory of the run that asks for them, if one does.
 
     Returns:
         The disks by the name of their node.
@@ -74,23 +78,22 @@ def prepared(
         if folder.exists():
             return disks
         say(f"preparing {', '.join(scripts)}: images are imported once")
-        unfinished = folder.with_suffix(".new")
-        shutil.rmtree(unfinished, ignore_errors=True)
-        unfinished.mkdir(parents=True)
-        start = Start(
-            topology=topology,
-            image=images.node,
-            disks=_disks(topology, unfinished, artefacts),
-            accelerator=chosen.accelerator,
-            emulator=chosen.emulator,
-            console=console,
-            keeps_disks=True,
-        )
-        try:
+        for dead in left_over(folder.parent):
+            remove(dead)
+        with scratch(PREPARING, among=folder.parent) as unfinished:
+            unfinished.chmod(0o755)  # QEMU may run as another user
+            start = Start(
+                topology=topology,
+                image=images.node,
+                disks=_disks(topology, unfinished, artefacts),
+                accelerator=chosen.accelerator,
+                emulator=chosen.emulator,
+                console=console,
+                run=run,
+                keeps_disks=True,
+            )
             _prepare(start, scripts, kit)
             unfinished.rename(folder)
-        finally:
-            shutil.rmtree(unfinished, ignore_errors=True)
     return disks
 
 
@@ -148,14 +151,12 @@ def _prepare(start: Start, scripts: Mapping[str, str], kit: Kit | None) -> None:
         make_overlay(start.image.disk, disks.root, base_format="raw")
         make_empty(disks.data, size_gib=spec.pool_gib)
     lab = bring_up(start)
-    try:
+    with taken_down_after(lab.folder):
         _run(lab, scripts)
         if kit and kit.cluster:
             cluster_up.make(ClusterNodes.of(start.topology, lab.nodes), start.topology, kit.cluster)
         _run(lab, dict.fromkeys(scripts, node_scripts.FORGET))
         power_off(lab)
-    finally:
-        take_down(lab.folder)
 
 
 def _run(lab: Lab, scripts: Mapping[str, str]) -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import secrets
 import socket
 from contextlib import suppress
 from dataclasses import dataclass
@@ -11,19 +9,17 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import msgspec
-
-from lab import wires
+from lab import owner, wires
 from lab.errors import LabError, ProvisionError
-from lab.files import write_atomic
-from lab.labs import LEDGER, RECORD, LabRecord, console_tail, labs_dir
+from lab.files import state_dir
+from lab.labs import LEDGER, LabRecord, console_tail, new_folder, write_record
 from lab.ledger import Entry, Kind, Ledger
 from lab.machine import domain_spec, machines
 from lab.node import Access, Node
-from lab.takedown import take_down
+from lab.takedown import taken_down_on_failure
 from lab.virt import domain
 from lab.virt.connection import connected, default_uri
-from lab.virt.xml import LOOPBACK, Accelerator, domain_xml
+from lab.virt.xml import LOOPBACK, Accelerator, Ownership, domain_xml
 from lab.wait import Pending, wait_for
 
 if TYPE_CHECKING:
@@ -62,16 +58,9 @@ def bring_up(start: Start) -> Lab:
         ProvisionError: if a node cannot be started, or does not answer; with the end of
             its console.
     """
-    folder = labs_dir() / f"lab-{start.topology.name}-{secrets.token_hex(3)}"
-    folder.mkdir(parents=True)
-    try:
+    folder = new_folder(start.topology.name)
+    with taken_down_on_failure(folder):
         return _bring_up(start, folder)
-    except BaseException as error:
-        try:
-            take_down(folder)
-        except LabError as left:
-            error.add_note(str(left))
-        raise
 
 
 def power_off(lab: Lab) -> None:
@@ -103,6 +92,8 @@ def running(record: LabRecord) -> tuple[str, ...]:
 def _bring_up(start: Start, folder: Path) -> Lab:
     ledger = Ledger(folder / LEDGER)
     with wires.held_ports(start.topology) as ports:
+        for port in ports:
+            ledger.record(Entry(kind=Kind.PORT, name=f"{port}/udp"))
         made = machines(start, folder, ledger, ports)
         record = LabRecord(
             id=folder.name,
@@ -110,10 +101,11 @@ def _bring_up(start: Start, folder: Path) -> Lab:
             accelerator=start.accelerator,
             uri=default_uri(),
             nodes=tuple(machine.record for machine in made),
-            owner_pid=os.getpid(),
+            owner=owner.me(),
             created=datetime.now(UTC).isoformat(timespec="seconds"),
+            run=str(start.run.absolute()) if start.run else "",
         )
-        write_atomic(folder / RECORD, msgspec.json.encode(record))
+        write_record(record)
         nodes = [_start(machine, start, record, ledger) for machine in made]
     for node in nodes:  # they boot beside each other, whichever is asked first
         _wait_for_ssh(node, start)
@@ -124,7 +116,7 @@ def _start(machine: Machine, start: Start, record: LabRecord, ledger: Ledger) ->
     """Start one machine, and return the node that it is to become."""
     node = machine.record
     ledger.record(Entry(kind=Kind.DOMAIN, name=node.domain, where=record.uri))
-    port = _start_domain(machine, start, record)
+    port = _start_domain(machine, start, record, ledger)
     ledger.record(Entry(kind=Kind.CONNECTION, name=node.name, where=node.sockets))
     return Node(
         Access.make(
@@ -137,15 +129,15 @@ def _start(machine: Machine, start: Start, record: LabRecord, ledger: Ledger) ->
     )
 
 
-def _start_domain(machine: Machine, start: Start, record: LabRecord) -> int:
+def _start_domain(machine: Machine, start: Start, record: LabRecord, ledger: Ledger) -> int:
     """Start the machine on a free port of 127.0.0.1, and return that port."""
+    whose = Ownership(lab=record.id, owner=record.owner.id, home=str(state_dir()), run=record.run)
     with connected(record.uri) as connection:
         confined_by = domain.confined_by(connection) if start.emulator else None
         for attempt in range(1, PORT_TRIES + 1):
             port = _free_port()
-            spec = domain_spec(
-                machine, start, owner=record.id, ssh_port=port, confined_by=confined_by
-            )
+            ledger.record(Entry(kind=Kind.PORT, name=f"{port}/tcp"))
+            spec = domain_spec(machine, start, whose=whose, ssh_port=port, confined_by=confined_by)
             try:
                 domain.start(connection, domain_xml(spec), name=spec.name)
             except domain.PortTakenError:

@@ -3,14 +3,27 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from lab.owner import Owner, me
 from lab.wait import Pending, wait_for
 
 if TYPE_CHECKING:
     import pytest
+
+
+DEAD = replace(me(), began=me().began + 1)
+"""A process that had the number of this one before or after it."""
+
+
+def left_by(owner: Owner, among: Path, stem: str) -> Path:
+    """A folder in *among* of a process, as :func:`lab.owner.mark` names it, with a file in it."""
+    folder = among / f"{stem}-{owner.id}-0a1b2c3d"
+    folder.mkdir(parents=True)
+    (folder / "half").write_text("half")
+    return folder
 
 
 @dataclass

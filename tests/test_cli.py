@@ -23,16 +23,16 @@ from lab.image.build import GuestImage, Images, NodeImage, WorkloadImage
 from lab.labs import LabRecord, NodeRecord, labs_dir
 from lab.ledger import Entry, Kind, Ledger
 from lab.outcome import Outcome
+from lab.owner import Owner, me
 from lab.virt.xml import Accelerator
 from tests.fake_run import CHECKS, FakeRun, Trouble
+from tests.fakes import DEAD
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from lab.options import Wishes
 
-DEAD_PID = 0x7FFFFFFF
-"""Above any that Linux gives out (proc(5), pid_max)."""
 CELL = "tcfilter+9p+reference"
 
 
@@ -55,7 +55,7 @@ def nothing_starts(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(command, "_started", refuse)
 
 
-def lab(name: str, *nodes: str, owner_pid: int) -> LabRecord:
+def lab(name: str, *nodes: str, owner: Owner) -> LabRecord:
     """Put a lab on record that has a folder to its name, and nothing else."""
     record = LabRecord(
         id=name, topology="embedded", accelerator=Accelerator.TCG, uri="test:///default",
@@ -66,7 +66,7 @@ def lab(name: str, *nodes: str, owner_pid: int) -> LabRecord:
             )
             for node in nodes or ("node-1",)
         ),
-        owner_pid=owner_pid, created="2026-11-23T18:05:12+00:00",
+        owner=owner, created="2026-11-23T18:05:12+00:00",
     )  # fmt: skip
     folder = labs_dir() / name
     folder.mkdir(parents=True)
@@ -147,7 +147,7 @@ def test_conformance_takes_the_same_options_and_a_focus(monkeypatch: pytest.Monk
 def test_a_lab_that_is_left_up_says_how_to_go_on(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    record = lab("lab-embedded-1", "control-1", "worker-1", owner_pid=1)
+    record = lab("lab-embedded-1", "control-1", "worker-1", owner=DEAD)
 
     def bring_up_alone(wishes: Wishes, *, say: Callable[[str], None]) -> LabRecord:
         say(f"starting {wishes.topology}")
@@ -176,10 +176,8 @@ def test_where_no_lab_ever_was_none_is_up(
 def test_status_tells_labs_apart(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    for number, (name, pid) in enumerate(
-        [("lab-a", os.getpid()), ("lab-b", DEAD_PID), ("lab-c", DEAD_PID)]
-    ):
-        lab(name, *(("control-1", "worker-1") if name == "lab-b" else ()), owner_pid=pid)
+    for number, (name, owner) in enumerate([("lab-a", me()), ("lab-b", DEAD), ("lab-c", DEAD)]):
+        lab(name, *(("control-1", "worker-1") if name == "lab-b" else ()), owner=owner)
         os.utime(labs_dir() / name, (number, number))
     (labs_dir() / "lab-d").mkdir()
     up = {"lab-a": ("node-1",), "lab-b": ("worker-1",), "lab-c": ()}
@@ -189,20 +187,20 @@ def test_status_tells_labs_apart(
 
     since = "under tcg, since 2026-11-23T18:05:12+00:00"
     assert capsys.readouterr().out.splitlines() == [
-        f"lab-a  in use, {since}",
+        f"lab-a  alive, {since}",
         "  node-1  up, its console is /results/node-1.log",
-        f"lab-b  kept, {since}",
+        f"lab-b  dead, {since}",
         "  control-1  dead, its console is /results/control-1.log",
         "  worker-1  up, its console is /results/worker-1.log",
-        f"lab-c  kept, {since}",
+        f"lab-c  dead, {since}",
         "  node-1  dead, its console is /results/node-1.log",
         "lab-d  never came up: `lab down lab-d` removes what it left",
     ]
 
 
 def test_down_leaves_alone_what_somebody_uses(capsys: pytest.CaptureFixture[str]) -> None:
-    lab("lab-used", owner_pid=os.getpid())
-    lab("lab-kept", owner_pid=DEAD_PID)
+    lab("lab-used", owner=me())
+    lab("lab-kept", owner=DEAD)
     (labs_dir() / "lab-torn").mkdir()
 
     assert main(["down"]) == 0
@@ -211,20 +209,9 @@ def test_down_leaves_alone_what_somebody_uses(capsys: pytest.CaptureFixture[str]
     assert "lab-kept is down" in capsys.readouterr().out
 
 
-def test_another_users_process_is_alive(monkeypatch: pytest.MonkeyPatch) -> None:
-    def kill(_pid: int, _signal: int) -> NoReturn:
-        raise PermissionError
-
-    lab("lab-used", owner_pid=4242)
-    monkeypatch.setattr(os, "kill", kill)
-
-    assert main(["down"]) == 0
-    assert (labs_dir() / "lab-used").exists()
-
-
 def test_a_lab_that_is_named_goes_down_whoever_uses_it() -> None:
-    lab("lab-used", owner_pid=os.getpid())
-    lab("lab-other", owner_pid=os.getpid())
+    lab("lab-used", owner=me())
+    lab("lab-other", owner=me())
 
     assert main(["down", "lab-used"]) == 0
 
@@ -235,7 +222,7 @@ def test_a_lab_that_is_named_goes_down_whoever_uses_it() -> None:
 def test_only_a_lab_can_be_taken_down(
     place: Path, capsys: pytest.CaptureFixture[str], name: str
 ) -> None:
-    lab("lab-a", owner_pid=os.getpid())
+    lab("lab-a", owner=me())
     (place / "home" / "images").mkdir()
 
     assert main(["down", name]) == 2
@@ -246,10 +233,10 @@ def test_only_a_lab_can_be_taken_down(
 
 
 def test_a_lab_that_is_stuck_is_said_and_kept(capsys: pytest.CaptureFixture[str]) -> None:
-    lab("lab-a", owner_pid=DEAD_PID)
+    lab("lab-a", owner=DEAD)
     (labs_dir() / "file").touch()
     ledger = Ledger(labs_dir() / "lab-a" / "ledger.jsonl")
-    ledger.record(Entry(kind=Kind.FOLDER, name=str(ledger.path)))
+    ledger.record(Entry(kind=Kind.FOLDER, name=str(ledger.path / "none")))
 
     assert main(["down", "lab-a"]) == 1
 
@@ -259,9 +246,9 @@ def test_a_lab_that_is_stuck_is_said_and_kept(capsys: pytest.CaptureFixture[str]
 
 def test_a_shell_is_on_the_newest_node_of_that_name(monkeypatch: pytest.MonkeyPatch) -> None:
     for number, name in enumerate(["lab-new", "lab-old"]):
-        lab(name, owner_pid=DEAD_PID)
+        lab(name, owner=DEAD)
         os.utime(labs_dir() / name, (10 - number, 10 - number))
-    lab("lab-other", "node-2", owner_pid=DEAD_PID)
+    lab("lab-other", "node-2", owner=DEAD)
     asked: list[list[str]] = []
 
     def execvp(_program: str, argv: list[str]) -> NoReturn:
@@ -277,7 +264,7 @@ def test_a_shell_is_on_the_newest_node_of_that_name(monkeypatch: pytest.MonkeyPa
 
 
 def test_a_shell_on_no_node_is_a_wrong_command_line(capsys: pytest.CaptureFixture[str]) -> None:
-    lab("lab-a", owner_pid=DEAD_PID)
+    lab("lab-a", owner=DEAD)
 
     assert main(["shell", "node-9"]) == 2
     assert "no lab with a node 'node-9' is up" in capsys.readouterr().err

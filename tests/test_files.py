@@ -4,6 +4,8 @@ import errno
 import fcntl
 import os
 import stat
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -112,3 +114,113 @@ def test_state_is_kept_where_qemu_may_read_it(
     monkeypatch.setattr(os, "geteuid", lambda: uid)
 
     assert state_dir() == Path(expected)
+
+
+def test_a_file_that_is_held_is_free_once_it_is_closed(tmp_path: Path) -> None:
+    path = tmp_path / "new" / "held"
+
+    with files.hold(path, "text"):
+        assert files.is_held(path) is True
+        assert path.read_text() == "text"
+        assert stat.S_IMODE(path.stat().st_mode) == 0o644
+
+    assert files.is_held(path) is False
+
+
+def test_nobody_meets_a_held_file_before_it_is_locked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "held"
+    rename = Path.rename
+
+    def renaming(self: Path, target: Path) -> Path:
+        assert files.is_held(self) is True
+        assert not target.exists()
+        return rename(self, target)
+
+    monkeypatch.setattr(Path, "rename", renaming)
+
+    files.hold(path).close()
+    assert path.exists()
+
+
+def test_a_held_file_that_cannot_be_made_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(_handle: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+
+    with pytest.raises(OSError, match="No space left"):
+        files.hold(tmp_path / "held")
+
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_kernel_lets_go_of_what_a_killed_process_held(tmp_path: Path) -> None:
+    path = tmp_path / "held"
+    script = (
+        "import sys, pathlib; from lab.files import hold; held = hold(pathlib.Path(sys.argv[1]));"
+        " print('held', flush=True); sys.stdin.read()"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", script, path], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as process:
+        assert process.stdout
+        assert process.stdout.readline() == b"held\n"
+        assert files.is_held(path) is True
+        process.kill()
+
+    assert files.is_held(path) is False
+
+
+def test_what_is_not_there_or_a_link_is_held_by_nobody(tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to(tmp_path / "file")
+    (tmp_path / "file").touch()
+
+    assert files.is_held(tmp_path / "none") is None
+    assert files.is_held(tmp_path / "link") is None
+
+
+def test_a_folder_is_removed_and_where_links_lead_is_not(tmp_path: Path) -> None:
+    (tmp_path / "kept").mkdir()
+    (tmp_path / "folder" / "deep").mkdir(parents=True)
+    (tmp_path / "folder" / "link").symlink_to(tmp_path / "kept")
+    (tmp_path / "link").symlink_to(tmp_path / "kept")
+
+    for name in ("folder", "link", "none"):
+        files.remove(tmp_path / name)
+
+    assert [path.name for path in tmp_path.iterdir()] == ["kept"]
+
+
+def test_what_cannot_be_removed_does_not_save_the_rest(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("a", "stuck", "z"):
+        (tmp_path / "folder" / name).mkdir(parents=True)
+    rmdir = os.rmdir
+
+    def refusing(path: str, **how: int) -> None:
+        if os.fspath(path).endswith("stuck"):
+            raise OSError(errno.EBUSY, "Device or resource busy")
+        rmdir(path, **how)
+
+    monkeypatch.setattr(os, "rmdir", refusing)
+
+    with pytest.raises(OSError, match="busy"):
+        files.remove(tmp_path / "folder")
+
+    assert [path.name for path in (tmp_path / "folder").iterdir()] == ["stuck"]
+
+
+def test_the_size_of_a_folder_is_what_its_files_take(tmp_path: Path) -> None:
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder" / "full").write_bytes(b"x" * 100_000)
+    with (tmp_path / "folder" / "sparse").open("wb") as stream:
+        stream.truncate(1 << 30)
+    (tmp_path / "folder" / "link").symlink_to("/usr")
+
+    assert 100_000 <= files.size_bytes(tmp_path / "folder") < 1_000_000
+    assert files.size_bytes(tmp_path / "none") == 0

@@ -11,19 +11,22 @@ import pytest
 from lab.errors import UsageError
 from lab.labs import LabRecord, NodeRecord, console_tail, find_node, labs_dir, records
 from lab.virt.xml import Accelerator
+from tests.fakes import DEAD
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from lab.owner import Owner
 
 
 def node(name: str) -> NodeRecord:
     return NodeRecord(name=name, domain=f"d-{name}", console=f"/c/{name}.log", sockets=f"/s/{name}")
 
 
-def written(name: str, *nodes: str, age: int = 0) -> LabRecord:
+def written(name: str, *nodes: str, age: int = 0, owner: Owner = DEAD) -> LabRecord:
     record = LabRecord(
         id=name, topology="k8s-calico-kata", accelerator=Accelerator.TCG, uri="test:///default",
-        nodes=tuple(map(node, nodes)), owner_pid=1, created="2026-11-23T18:05:12+00:00",
+        nodes=tuple(map(node, nodes)), owner=owner, created="2026-11-23T18:05:12+00:00",
     )  # fmt: skip
     record.folder.mkdir(parents=True)
     (record.folder / "lab.json").write_bytes(msgspec.json.encode(record))

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import pytest
 
-from lab import host, launch, prepare
+from lab import host, labs, launch, prepare, takedown
 from lab.disks import Disks
 from lab.errors import ArtefactError, HostError, ProvisionError, UsageError
 from lab.host import Chosen
@@ -118,7 +118,9 @@ def world(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> World:
     monkeypatch.setattr(prepare, "activate", lambda *_: world.do("activate", 6))
     monkeypatch.setattr(prepare, "setting", world.setting)
     monkeypatch.setattr(launch, "bring_up", world.bring_up)
-    monkeypatch.setattr(launch, "take_down", world.take_down)
+    for module in (launch, takedown):
+        monkeypatch.setattr(module, "take_down", world.take_down)
+    monkeypatch.setattr(labs, "keep", lambda _record: world.do("keep"))
     monkeypatch.setattr(launch, "Bench", world.bench)
     monkeypatch.setattr(launch, "Watch", lambda _node, domains: domains)
     monkeypatch.setattr(launch, "time", world.clock)

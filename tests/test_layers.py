@@ -17,15 +17,15 @@ LAB = Path(__file__).parents[1] / "lab"
 LAYERS = """
     cli campaign conformance doctor pytest_plugin fixtures
     report
-    measure session looks
-    acceptance analysis bench comparability compare environment launch screen trial
-    cluster prepare node_scripts provision takedown runtime store run
+    measure session
+    acceptance analysis bench comparability compare environment gc launch screen status trial
+    cluster prepare node_scripts provision takedown inventory audit runtime store run
     machine labs disks wires watch
-    host image node virt network storage tools ledger noise processes questions stopwatch \
-    system handicap
+    host image node virt network storage tools ledger scratch lease noise processes questions \
+    stopwatch system handicap
     topology matrix outcome expectations judgement posix faults sample stats contamination gates \
     plan planning design controls loader records options profile
-    command wait files interrupt together
+    command wait files owner interrupt together
     errors units
 """
 LEVEL = {room: level for level, rooms in enumerate(LAYERS.splitlines()) for room in rooms.split()}

@@ -20,11 +20,13 @@ from lab.image.build import GuestImage, Images, NodeImage, WorkloadImage
 from lab.labs import LabRecord
 from lab.loader import load_topology
 from lab.matrix import KATA, cells_of
+from lab.owner import me
 from lab.provision import Lab
 from lab.runtime import vmexits
 from lab.topology import NodeSpec, Topology
 from lab.virt.xml import Accelerator
 from tests.cluster import built
+from tests.fakes import DEAD, left_by
 from tests.runtime.fake_node import FakeNode
 
 if TYPE_CHECKING:
@@ -59,7 +61,7 @@ def lab_of(accelerator: Accelerator, *nodes: FakeNode) -> Lab:
         accelerator=accelerator,
         uri="test:///default",
         nodes=(),
-        owner_pid=1,
+        owner=me(),
         created="2026-11-24T00:00:00+00:00",
     )
     return Lab(record, {node.name: node for node in nodes})
@@ -386,8 +388,9 @@ def test_half_a_preparation_is_none_and_leaves_nothing(preparing: Preparing) -> 
 
 def test_what_a_crash_left_is_not_taken_for_finished(preparing: Preparing) -> None:
     disks = preparing.disks()
-    left = disks.root.parent.with_suffix(".new")
-    disks.root.parent.rename(left)
+    disks.root.parent.rename(
+        left_by(DEAD, disks.root.parent.parent, f".{prepare.PREPARING}") / "half-made"
+    )
 
     assert preparing.disks().root.exists()
     assert preparing.folders == [disks.root.parent]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import socket
 import xml.etree.ElementTree as ET
 from dataclasses import dataclass, replace
@@ -20,6 +19,7 @@ from lab.labs import labs_dir, records
 from lab.ledger import Kind, Ledger
 from lab.loader import load_topology
 from lab.machine import Start
+from lab.owner import me
 from lab.provision import bring_up, power_off, running
 from lab.takedown import take_down
 from lab.topology import NodeSpec, Topology
@@ -127,7 +127,7 @@ def test_a_lab_comes_up_and_is_on_record(ground: Ground) -> None:
     assert list(records()) == [(lab.folder, lab.record)]
     assert (lab.record.topology, lab.record.names) == ("embedded", ("node-1",))
     assert lab.nodes.keys() == {"node-1"}
-    assert lab.record.owner_pid == os.getpid()
+    assert lab.record.owner == me()
     assert (node.console, node.data_ports) == (str(ground.console), ())
     assert ground.console.parent.is_dir()
     assert running(lab.record) == ("node-1",)
@@ -174,7 +174,7 @@ def test_everything_is_in_the_ledger_before_it_exists(
         return ledger_of(folder)
 
     def mkdir(self: Path, mode: int = 0o777, **how: bool) -> None:
-        if self.parent == ground.runtime:
+        if self.parent == ground.runtime and not self.exists():
             seen.append(ledger())
         make_folder(self, mode, **how)
 
@@ -194,8 +194,8 @@ def test_everything_is_in_the_ledger_before_it_exists(
 
     assert seen == [
         [Kind.FOLDER],
-        [Kind.FOLDER, Kind.DOMAIN],
-        [Kind.FOLDER, Kind.DOMAIN, Kind.CONNECTION],
+        [Kind.FOLDER, Kind.DISK, Kind.DISK, Kind.DOMAIN, Kind.PORT],
+        [Kind.FOLDER, Kind.DISK, Kind.DISK, Kind.DOMAIN, Kind.PORT, Kind.CONNECTION],
     ]
 
 
@@ -405,12 +405,19 @@ def test_a_lab_of_several_nodes_is_in_the_ledger_and_goes_the_other_way_round(
     lab = bring_up(ground.pair)
 
     entries = Ledger(lab.folder / "ledger.jsonl").newest_first()
-    assert [entry.kind for entry in entries] == [
-        Kind.CONNECTION, Kind.DOMAIN, Kind.CONNECTION, Kind.DOMAIN, Kind.FOLDER, Kind.FOLDER
-    ]  # fmt: skip
-    assert [entry.name for entry in entries[:4]] == [
-        "worker-1", lab.record.nodes[1].domain, "control-1", lab.record.nodes[0].domain
-    ]  # fmt: skip
+    made = [(entry.kind, entry.name) for entry in entries]
+    disks, sockets = [Kind.DISK, Kind.DISK], [Kind.FOLDER]
+    assert [kind for kind, _ in made[6:]] == [*(disks + sockets) * 2, Kind.PORT, Kind.PORT]
+    control, worker = lab.record.nodes
+    assert [(kind, name) for kind, name in made[:6] if kind is not Kind.PORT] == [
+        (Kind.CONNECTION, "worker-1"),
+        (Kind.DOMAIN, worker.domain),
+        (Kind.CONNECTION, "control-1"),
+        (Kind.DOMAIN, control.domain),
+    ]
+    assert {name for kind, name in made[6:] if kind is Kind.PORT} == {
+        f"{port}/udp" for port in (*control.data_ports, *worker.data_ports)
+    }
 
     take_down(lab.folder)
 

@@ -11,7 +11,6 @@ import hashlib
 import tarfile
 from io import BytesIO
 from pathlib import Path, PurePosixPath
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -25,6 +24,7 @@ from lab.image.assemble import ZSTD
 from lab.image.locked_tools import locked_tools
 from lab.image.packages import PackageSet
 from lab.image.rootfs import normal
+from lab.scratch import left_over, scratch
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -40,7 +40,7 @@ DEVICE = "/dev/vdc"
 RECIPE = 1
 """Counted up when the same artefacts come to another disk."""
 SHORT = 12
-BUILDING = ".building-"
+BUILDING = "building"
 RELEASE_ROOT = "opt/kata"
 """What every release of Kata has its files in."""
 BLOCK_BYTES = 4096
@@ -94,13 +94,15 @@ def build(
     target = home / f"{name}.img"
     with troubles_explained(home), files.locked(home / ".lock"):
         if not target.exists():
+            for dead in left_over(home):
+                files.remove(dead)
             say(f"making the disk of {len(some)} artefacts")
             with (
-                TemporaryDirectory(prefix=BUILDING, dir=home) as scratch,
+                scratch(BUILDING, among=home) as folder,
                 locked_tools(lock) as tools,
             ):
-                unfinished = Path(scratch, "disk.img")
-                _make(artefacts, some, Path(scratch), tools, target=unfinished, epoch=lock.epoch)
+                unfinished = folder / "disk.img"
+                _make(artefacts, some, folder, tools, target=unfinished, epoch=lock.epoch)
                 unfinished.chmod(0o644)
                 unfinished.replace(target)
     return target

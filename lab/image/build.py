@@ -8,7 +8,6 @@ import shutil
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -18,6 +17,7 @@ from lab.errors import ImageError
 from lab.image import debs, disk, guest, mmdebstrap
 from lab.image.assemble import Say, assemble, parts_of
 from lab.image.packages import IN_IMAGES
+from lab.scratch import left_over, scratch
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from lab.image.lock import Lock
 
 SHORT = 12
-BUILDING = ".building-"
+BUILDING = "building"
 MODULE_DIRECTORY = Path(__file__).parent
 
 
@@ -90,18 +90,33 @@ def build(lock: Lock, *, say: Say) -> Images:
     Raises:
         ImageError: if a package cannot be had, or there is no room.
     """
-    home = files.state_dir() / "images"
+    home = _home()
     with _troubles_explained(), files.locked(home / ".lock"):
-        note = home / f"{_input_digest(lock)[:SHORT]}.json"
+        note = _note(lock)
         if record := _recorded(note, home):
             return _images(record, home)
-        for left_over in home.glob(f"{BUILDING}*"):
-            shutil.rmtree(left_over)
+        for dead in left_over(home):
+            files.remove(dead)
         _fetch(lock, say)
-        with TemporaryDirectory(prefix=BUILDING, dir=home) as scratch:
-            record = _build(lock, Path(scratch), home, say)
+        with scratch(BUILDING, among=home) as folder:
+            record = _build(lock, folder, home, say)
         files.write_atomic(note, msgspec.json.encode(record))
         return _images(record, home)
+
+
+def is_built(lock: Lock) -> bool:
+    """Whether the images of *lock* are there, so that :func:`build` has nothing to do."""
+    with _troubles_explained():
+        return _recorded(_note(lock), _home()) is not None
+
+
+def _home() -> Path:
+    return files.state_dir() / "images"
+
+
+def _note(lock: Lock) -> Path:
+    """Where it is on record what *lock* came to."""
+    return _home() / f"{_input_digest(lock)[:SHORT]}.json"
 
 
 @contextmanager

@@ -9,17 +9,17 @@ import tarfile
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from io import BytesIO
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from lab import files
 from lab.errors import CommandError, ImageError
 from lab.image import mmdebstrap
 from lab.image.packages import ARCHITECTURE, SUITE
+from lab.scratch import scratch
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from pathlib import Path
 
     from lab.image.lock import Package
 
@@ -45,9 +45,9 @@ def fetch(packages: Sequence[Package]) -> None:
     Raises:
         ImageError: if the mirror lacks one, or has another file under its name and version.
     """
-    with TemporaryDirectory(prefix="lab-debs-") as scratch:
-        _download(packages, Path(scratch))
-        found = {files.sha256(path): path for path in Path(scratch).glob("*.deb")}
+    with scratch("debs") as folder:
+        _download(packages, folder)
+        found = {files.sha256(path): path for path in folder.glob("*.deb")}
         for package in packages:
             if package.sha256 not in found:
                 problem = f"the mirror's {package.name} {package.version} is not the locked file"
@@ -79,8 +79,7 @@ def repository(packages: Sequence[Package], *, epoch: int) -> Iterator[Path]:
     It lies outside of the cache because mmdebstrap, run by a user, is a user of its own that
     may not enter a home directory.
     """
-    with TemporaryDirectory(prefix="lab-repository-") as scratch:
-        root = Path(scratch)
+    with scratch("repository") as root:
         root.chmod(0o755)
         stanzas = []
         for package in packages:

@@ -13,15 +13,16 @@ from __future__ import annotations
 import hashlib
 import re
 import shutil
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from lab import files
 from lab.image import debs, rootfs, tools
 from lab.image.packages import PackageSet
+from lab.scratch import scratch
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from lab.image.assemble import Say
     from lab.image.lock import Lock, Package
 
@@ -64,9 +65,9 @@ def build(lock: Lock, *, say: Say) -> Path:
                 megabytes = sum(package.size for package in missing) / 1e6
                 say(f"fetching the emulator ({megabytes:.0f} MB)")
                 debs.fetch(missing)
-            with TemporaryDirectory(prefix=".building-emulator-", dir=home) as scratch:
-                unfinished = Path(scratch, "emulator")
-                _unpack(packages, Path(scratch, "emulator.tar"), unfinished, epoch=lock.epoch)
+            with scratch("building-emulator", among=home) as folder:
+                unfinished = folder / "emulator"
+                _unpack(packages, folder / "emulator.tar", unfinished, epoch=lock.epoch)
                 unfinished.replace(target)
     return target / PROGRAM
 

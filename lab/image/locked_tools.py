@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from lab.image import debs, rootfs, tools
 from lab.image.assemble import TOOLS
 from lab.image.packages import PackageSet
+from lab.scratch import scratch
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,8 +27,8 @@ def locked_tools(lock: Lock) -> Iterator[tools.Tools]:
     packages = lock.of(PackageSet.TOOLS)
     if missing := debs.missing(packages):
         debs.fetch(missing)
-    with TemporaryDirectory(prefix="lab-tools-") as scratch:
-        archive = Path(scratch, "tools.tar")
+    with scratch("tools") as folder:
+        archive = folder / "tools.tar"
         debs.extract(packages, archive, epoch=lock.epoch)
         with rootfs.opened(archive) as root:
-            yield tools.unpack(root, TOOLS, Path(scratch, "tools"))
+            yield tools.unpack(root, TOOLS, folder / "tools")

@@ -7,18 +7,19 @@ import shlex
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
-from tempfile import TemporaryDirectory, gettempdir
+from tempfile import gettempdir
 from typing import TYPE_CHECKING
 
 from lab import command, files
 from lab.command import Completed
 from lab.errors import CommandError, ImageError, LabError
 from lab.image.packages import BACKPORTS, SUITE
+from lab.scratch import scratch
 from lab.wait import Pending, wait_for
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
+    from pathlib import Path
     from subprocess import Popen  # noqa: TID251 - the type only
 
 MIRROR_VARIABLE = "LAB_MIRROR"
@@ -89,8 +90,8 @@ def disk_full() -> ImageError:
 
 def ask(script: str) -> str:
     """Run a shell *script* beside a fresh index of the mirror; return what it printed."""
-    with TemporaryDirectory(prefix="lab-ask-") as scratch:
-        answer = Path(scratch, "answer")
+    with scratch("ask") as folder:
+        answer = folder / "answer"
         hooks = [
             f"{_USE_ITS_APT}; exec >$1/lab-answer\n{script}",
             f"download /lab-answer {shlex.quote(str(answer))}",
@@ -163,14 +164,18 @@ def _started(arguments: Sequence[str], *, env: Mapping[str, str] | None = None) 
     Run mmdebstrap beside the block.
 
     At its end it is asked to stop, not killed: it removes the system that it was making,
-    which, made by a user, belongs to other user numbers than the user's own.
+    which, made by a user, belongs to other user numbers than the user's own. Should it be killed
+    all the same, the system lies in a folder that says whose it is.
     """
     argv = ("mmdebstrap", *arguments)
-    with TemporaryDirectory(prefix="lab-mmdebstrap-") as scratch:
-        output = Path(scratch, "output")
+    with scratch("mmdebstrap") as folder:
+        folder.chmod(0o711)  # apt, and a user's root, are users of their own
+        output = folder / "output"
         started = time.monotonic()
         with (
             output.open("w", encoding="utf-8") as stream,
-            command.running(argv, output=stream, env=env) as process,
+            command.running(
+                argv, output=stream, env={**(env or {}), "TMPDIR": str(folder)}
+            ) as process,
         ):
             yield Run(argv, process, output, started)

@@ -1,44 +1,24 @@
-"""A connection to libvirt with a deadline on every call, and the daemons behind it."""
+"""A connection to libvirt with a deadline on every call."""
 
 from __future__ import annotations
 
-import grp
-import logging
 import os
-import socket
 import threading
 from concurrent.futures import Future, wait
 from contextlib import contextmanager, suppress
-from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import libvirt
 
-from lab.command import run
 from lab.errors import HostError, ProvisionError
-from lab.wait import Pending, wait_for
+from lab.virt import daemons
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-log = logging.getLogger(__name__)
-
 T = TypeVar("T")
 
 CALL_TIMEOUT_S = 30.0
-DAEMON_TIMEOUT_S = 15.0
-IDLE_EXIT_S = 300
-"""A daemon that we started leaves by itself when no client and no machine is left."""
-
-KVM = Path("/dev/kvm")
-KVM_GROUP = "kvm"
-KVM_MODE = 0o660
-SYSTEMD_MARK = Path("/run/systemd/system")
-DAEMON_SOCKETS = {
-    "virtlogd": Path("/run/libvirt/virtlogd-sock"),
-    "libvirtd": Path("/run/libvirt/libvirt-sock"),
-}
 
 
 def default_uri() -> str:
@@ -55,8 +35,8 @@ def connected(uri: str) -> Iterator[Connection]:
         HostError: if no daemon can be reached, or it does not answer in time.
     """
     libvirt.registerErrorHandler(_ignore_default_print, None)
-    if uri == "qemu:///system" and not SYSTEMD_MARK.exists():
-        _start_daemons()
+    if uri == "qemu:///system" and not daemons.SYSTEMD_MARK.exists():
+        daemons.start()
     try:
         raw = within(CALL_TIMEOUT_S, f"opening {uri}", lambda: libvirt.open(uri))
     except libvirt.libvirtError as error:
@@ -114,53 +94,6 @@ def within(timeout_s: float, what: str, action: Callable[[], T]) -> T:
         # The call goes on in the daemon. What it makes must be there before it is undone.
         wait([future], timeout_s)
         raise
-
-
-def _start_daemons() -> None:
-    _give_kvm_its_group()
-    for daemon, path in DAEMON_SOCKETS.items():
-        if _answers(path):
-            continue
-        log.info("starting %s: no init system does", daemon)
-        run([daemon, "--daemon", "--timeout", str(IDLE_EXIT_S)], timeout_s=DAEMON_TIMEOUT_S)
-        wait_for(
-            daemon,
-            partial(_demand, path),
-            timeout_s=DAEMON_TIMEOUT_S,
-            every_s=0.1,
-            remedy=f"run `{daemon} --verbose` by hand and read what it says",
-        )
-
-
-def _give_kvm_its_group() -> None:
-    """
-    Do to /dev/kvm what udev would have done (50-udev-default.rules), where there is no udev.
-
-    libvirt looks at KVM with more rights than its machines have. Where the two differ it
-    takes what it knows of QEMU for out of date and asks QEMU again, 4 s a time, a dozen times
-    over (virQEMUCapsIsValid in libvirt 9.0's src/qemu/qemu_capabilities.c).
-    """
-    if not KVM.exists():
-        return
-    try:
-        group = grp.getgrnam(KVM_GROUP).gr_gid
-    except KeyError:  # whoever installs libvirt's system daemon makes the group
-        return
-    if KVM.stat().st_gid != group:
-        log.info("giving %s to the group %s: no udev does", KVM, KVM_GROUP)
-        os.chown(KVM, -1, group)
-        KVM.chmod(KVM_MODE)
-
-
-def _demand(path: Path) -> None:
-    if not _answers(path):
-        raise Pending(f"nobody listens on {path}")
-
-
-def _answers(path: Path) -> bool:
-    with socket.socket(socket.AF_UNIX) as client:
-        client.settimeout(DAEMON_TIMEOUT_S)
-        return client.connect_ex(str(path)) == 0
 
 
 def _ignore_default_print(_context: object, _error: object) -> None:

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import logging
 import xml.etree.ElementTree as ET
+from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import libvirt
 
 from lab.errors import ProvisionError
-from lab.virt.xml import APPARMOR
+from lab.virt.xml import APPARMOR, ownership
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from lab.virt.connection import Connection
+    from lab.virt.xml import Ownership
 
 log = logging.getLogger(__name__)
 
@@ -89,6 +93,38 @@ def is_running(connection: Connection, name: str) -> bool:
         raise _refused(f"look for {name}", error) from error
 
 
+@dataclass(frozen=True, slots=True)
+class OwnDomain:
+    """A domain that says it is the lab's, and has the name of one."""
+
+    name: str
+    whose: Ownership
+
+
+def own(connection: Connection) -> tuple[OwnDomain, ...]:
+    """
+    The domains of labs, by what is written on them.
+
+    Raises:
+        ProvisionError: if libvirt cannot tell.
+    """
+
+    def look() -> tuple[OwnDomain, ...]:
+        found = []
+        for each in connection.raw.listAllDomains(libvirt.VIR_CONNECT_LIST_DOMAINS_ACTIVE):
+            with _gone_is_fine():
+                name, whose = each.name(), ownership(each.XMLDesc())
+                # A copy that somebody has made of one is called otherwise, and is his.
+                if whose and name.startswith(f"{whose.lab}-"):
+                    found.append(OwnDomain(name, whose))
+        return tuple(found)
+
+    try:
+        return connection.call("listing domains", look)
+    except libvirt.libvirtError as error:
+        raise _refused("list domains", error) from error
+
+
 def destroy(connection: Connection, name: str) -> None:
     """
     End a domain at once; one that is gone already, or off, is fine.
@@ -106,6 +142,26 @@ def destroy(connection: Connection, name: str) -> None:
         if error.get_error_code() not in _GONE:
             raise _refused(f"end {name}", error) from error
         log.debug("gone already: %s", error.get_error_message())
+
+
+@contextmanager
+def _gone_is_fine() -> Iterator[None]:
+    try:
+        yield
+    except libvirt.libvirtError as error:
+        if error.get_error_code() not in _GONE:
+            raise
+
+
+def end(connection: Connection, name: str) -> None:
+    """
+    End a node's domain; one of that name that is not the lab's is left alone.
+
+    Raises:
+        ProvisionError: if it will not end, with libvirt's words.
+    """
+    if any(each.name == name for each in own(connection)):
+        destroy(connection, name)
 
 
 def _refused(action: str, error: libvirt.libvirtError) -> ProvisionError:

@@ -52,12 +52,25 @@ class DataLink:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Ownership:
+    """Whose a domain is: written on the object itself, should all else be gone."""
+
+    lab: str
+    """The id of the lab that it belongs to; the domain's name begins with it."""
+    owner: str
+    """The id of the process that has brought it up."""
+    home: str
+    """The state folder in which that lab is on record."""
+    run: str = ""
+    """The directory of the run that it is for, if it is for one."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DomainSpec:
     """All that a node's domain is made of."""
 
     name: str
-    owner: str
-    """The lab that the domain belongs to: written on the object itself."""
+    whose: Ownership
     accelerator: Accelerator
     cpus: int
     memory_mib: int
@@ -87,7 +100,7 @@ def domain_xml(spec: DomainSpec) -> str:
     is_kvm = spec.accelerator is Accelerator.KVM
     domain = ET.Element("domain", type="kvm" if is_kvm else "qemu")
     _text(domain, "name", spec.name)
-    _text(_child(domain, "metadata"), f"{{{LAB_NAMESPACE}}}owner", spec.owner)
+    _add_ownership(_child(domain, "metadata"), spec.whose)
     _text(domain, "memory", str(spec.memory_mib), unit="MiB")
     _text(domain, "vcpu", str(spec.cpus))
     _add_boot(domain, spec)
@@ -98,6 +111,20 @@ def domain_xml(spec: DomainSpec) -> str:
     _add_management(domain, spec)
     ET.indent(domain)
     return ET.tostring(domain, encoding="unicode")
+
+
+def ownership(xml: str) -> Ownership | None:
+    """Whose the domain is that libvirt describes as *xml*; None if it is not the lab's."""
+    found = ET.fromstring(xml).find(f"metadata/{{{LAB_NAMESPACE}}}lab")  # noqa: S314 - libvirt's
+    if found is None or not found.text:
+        return None
+    said = {name: found.get(name, "") for name in ("owner", "home", "run")}
+    return Ownership(lab=found.text, **said)
+
+
+def _add_ownership(metadata: ET.Element, whose: Ownership) -> None:
+    said = {"owner": whose.owner, "home": whose.home, "run": whose.run}
+    _text(metadata, f"{{{LAB_NAMESPACE}}}lab", whose.lab, **{k: v for k, v in said.items() if v})
 
 
 def _add_boot(domain: ET.Element, spec: DomainSpec) -> None:

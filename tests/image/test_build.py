@@ -12,6 +12,8 @@ from lab.image import build as module
 from lab.image.assemble import Made, parts_of
 from lab.image.build import build
 from lab.image.lock import Lock
+from lab.owner import me
+from tests.fakes import DEAD, left_by
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -76,12 +78,32 @@ def test_lost_image_is_built_again(built: list[str]) -> None:
 
 
 def test_nothing_half_made_is_left(built: list[str], tmp_path: Path) -> None:
-    abandoned = tmp_path / "images" / f"{module.BUILDING}killed"
-    abandoned.mkdir(parents=True)
+    left = left_by(DEAD, tmp_path / "images", f".{module.BUILDING}")
+
     build(LOCK, say=quiet)
 
     assert built
-    assert not list((tmp_path / "images").glob(f"{module.BUILDING}*"))
+    assert not left.exists()
+    assert not list((tmp_path / "images").glob(f".{module.BUILDING}*"))
+
+
+def test_what_another_run_builds_beside_it_is_left_alone(built: list[str], tmp_path: Path) -> None:
+    """The emulator is built under a lock of its own."""
+    others = left_by(me(), tmp_path / "images", ".building-emulator")
+
+    build(LOCK, say=quiet)
+
+    assert built
+    assert others.exists()
+
+
+def test_what_is_built_is_known_to_be(built: list[str]) -> None:
+    assert not module.is_built(LOCK)
+
+    build(LOCK, say=quiet)
+
+    assert built
+    assert module.is_built(LOCK)
 
 
 @pytest.mark.parametrize(

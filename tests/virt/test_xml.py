@@ -16,13 +16,20 @@ from lab.virt.xml import (
     QEMU_NAMESPACE,
     Accelerator,
     DomainSpec,
+    Ownership,
     domain_xml,
+    ownership,
 )
 
 GOLDEN = Path(__file__).parents[1] / "data" / "domain"
 SPEC = DomainSpec(
     name="lab-embedded-c0ffee",
-    owner="lab-embedded-c0ffee",
+    whose=Ownership(
+        lab="lab-embedded-c0ffee",
+        owner="4242-1234567-0a1b2c3d-effffffc",
+        home="/var/lib/kata-lab",
+        run="/results/2026-11-23T18-05-12-smoke",
+    ),
     accelerator=Accelerator.KVM,
     cpus=2,
     memory_mib=4096,
@@ -143,9 +150,29 @@ def test_the_console_is_appended_to() -> None:
 
 
 def test_the_object_itself_says_whose_it_is() -> None:
-    spec = replace(SPEC, owner="lab-other-1")
+    whose = replace(SPEC.whose, lab="lab-other-1")
 
-    assert parsed(spec).findtext(f"metadata/{{{LAB_NAMESPACE}}}owner") == "lab-other-1"
+    assert ownership(domain_xml(replace(SPEC, whose=whose))) == whose
+
+
+def test_a_domain_of_no_run_says_so() -> None:
+    whose = replace(SPEC.whose, run="")
+
+    assert ownership(domain_xml(replace(SPEC, whose=whose))) == whose
+    assert 'run="' not in domain_xml(replace(SPEC, whose=whose))
+
+
+@pytest.mark.parametrize(
+    "metadata",
+    [
+        "",
+        "<metadata/>",
+        '<metadata><lab xmlns="https://other.invalid/">x</lab></metadata>',
+        f'<metadata><lab xmlns="{LAB_NAMESPACE}"/></metadata>',
+    ],
+)
+def test_a_domain_of_somebody_else_is_not_the_labs(metadata: str) -> None:
+    assert ownership(f"<domain><name>lab-embedded-c0ffee</name>{metadata}</domain>") is None
 
 
 def test_credentials_are_handed_over_in_order() -> None:
@@ -156,10 +183,12 @@ def test_credentials_are_handed_over_in_order() -> None:
 
 @pytest.mark.parametrize("name", ["a&b", "<x>", 'say "hi"', "it's"])
 def test_no_character_breaks_the_document(name: str) -> None:
-    spec = replace(SPEC, console=Path(f"/results/{name}/log"), owner=name)
+    spec = replace(
+        SPEC, console=Path(f"/results/{name}/log"), whose=Ownership(lab=name, owner=name, home=name)
+    )
 
     assert attributes(spec, "devices/serial/source")[0]["path"] == f"/results/{name}/log"
-    assert parsed(spec).findtext(f"metadata/{{{LAB_NAMESPACE}}}owner") == name
+    assert ownership(domain_xml(spec)) == spec.whose
 
 
 def test_one_node_is_always_described_alike() -> None:

@@ -6,16 +6,16 @@ import shutil
 import tarfile
 from contextlib import contextmanager
 from io import BytesIO
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import IO, TYPE_CHECKING, NoReturn
 
 from lab import files
 from lab.cluster.artefacts import cache, lock
 from lab.errors import ArtefactError, UsageError
+from lab.scratch import scratch
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from lab.cluster.artefacts.artefact import Artefact, Lock
     from lab.cluster.artefacts.fetch import Say
@@ -43,8 +43,8 @@ def write(target: Path, path: Path = lock.LOCK_FILE) -> None:
             cache.check(cache.path_of(artefact), artefact)
         with cache.troubles_explained(target.parent):
             target.parent.mkdir(parents=True, exist_ok=True)
-            with TemporaryDirectory(prefix=".bundle-", dir=target.parent) as scratch:
-                whole = Path(scratch) / "bundle"
+            with scratch("bundle", among=target.parent) as folder:
+                whole = folder / "bundle"
                 _pack(known, whole)
                 whole.replace(target)
 
@@ -64,7 +64,7 @@ def take_in(source: Path, path: Path = lock.LOCK_FILE, *, say: Say) -> Lock:
         raise UsageError(
             f"there is no bundle {source}", remedy="name a file of `lab artefacts bundle`"
         )
-    with cache.opened(), cache.scratch() as staging, _members(source) as members:
+    with cache.opened(), cache.staging() as staging, _members(source) as members:
         offered = _lock_of(members, source)
         known = _agreed(offered, source, path, say)
         contents = _contents(known)

@@ -8,16 +8,16 @@ import os
 import shutil
 import tarfile
 import zlib
-from contextlib import contextmanager
-from pathlib import Path
-from tempfile import TemporaryDirectory
+from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING
 
 from lab import files
 from lab.errors import ArtefactError
+from lab.scratch import left_over, scratch
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from lab.cluster.artefacts.artefact import Artefact
 
@@ -25,7 +25,6 @@ DISK_FULL = {errno.ENOSPC, errno.EDQUOT}
 MODE = 0o755
 """Programs are among them."""
 PART = ".part-"
-SCRATCH = ".scratch-"
 UNPACKED = "unpacked"
 
 
@@ -60,8 +59,8 @@ def opened() -> Iterator[None]:
     with troubles_explained(home()):
         home().mkdir(parents=True, exist_ok=True)
         with files.locked(home() / ".lock"):
-            for left_over in home().glob(f"{SCRATCH}*"):
-                shutil.rmtree(left_over)
+            for dead in left_over(home()):
+                files.remove(dead)
             try:
                 yield
             except OSError as error:
@@ -71,11 +70,9 @@ def opened() -> Iterator[None]:
                 raise
 
 
-@contextmanager
-def scratch() -> Iterator[Path]:
+def staging() -> AbstractContextManager[Path]:
     """Offer an empty directory on the cache's disk, for as long as the block."""
-    with TemporaryDirectory(prefix=SCRATCH, dir=home()) as directory:
-        yield Path(directory)
+    return scratch("staging", among=home())
 
 
 @contextmanager

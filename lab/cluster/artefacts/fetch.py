@@ -72,7 +72,7 @@ def into_cache(artefact: Artefact, *, say: Say) -> Artefact:
 
 
 def _fetch_image(reference: str, digest: str, part: Path) -> None:
-    with cache.scratch() as directory:
+    with cache.staging() as directory:
         skopeo.copy(reference, digest, directory)
         oci.pack(directory, part, reference=reference, digest=digest)
 

@@ -15,6 +15,7 @@ from lab.cluster.artefacts.artefact import UNPINNED
 from lab.errors import ArtefactError
 from tests.cluster.artefacts.test_artefact import artefact
 from tests.cluster.artefacts.upstream import tar_gz
+from tests.fakes import DEAD, left_by
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -91,11 +92,9 @@ def test_a_part_keeps_its_place() -> None:
 
 
 def test_scratch_is_gone_even_after_a_crash(home: Path) -> None:
-    left_over = home / "artefacts" / f"{cache.SCRATCH}killed"
-    left_over.mkdir(parents=True)
-    (left_over / "half").touch()
+    left_over = left_by(DEAD, home / "artefacts", ".staging")
 
-    with cache.opened(), cache.scratch() as directory:
+    with cache.opened(), cache.staging() as directory:
         assert directory.parent == left_over.parent
         assert not left_over.exists()
 

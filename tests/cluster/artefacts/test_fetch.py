@@ -173,7 +173,7 @@ def test_a_damaged_image_is_refused(registry: Registry, lock_file: Path) -> None
     with pytest.raises(ArtefactError, match="a part of registry"):
         fetch(lock_file, say=str)
 
-    assert not list(cache.home().glob(f"{cache.SCRATCH}*"))
+    assert not list(cache.home().glob(".staging*"))
 
 
 @pytest.mark.usefixtures("locked")

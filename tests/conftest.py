@@ -1,0 +1,27 @@
+"""What every test has: a state folder far from the user's own, and no ledger left open."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from lab import ledger
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _far_from_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    place = tmp_path_factory.mktemp("home")
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        for name in ("LAB_HOME", "LAB_LEASES"):
+            monkeypatch.setenv(name, str(place / name.lower()))
+        yield
+
+
+@pytest.fixture(autouse=True)
+def _no_ledger_left_open() -> Iterator[None]:
+    yield
+    ledger.forget_own()
