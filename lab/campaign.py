@@ -40,7 +40,9 @@ def run_matrix(wishes: Wishes, console: Console) -> int:
         decided = launch.decide(wishes, say=beginning.say, stopwatch=stopwatch)
     expected_s = _expected_s(wishes)
     store = launch.open_store(decided)
-    console.print(f"{len(decided.plan.order)} boots, seed {decided.plan.seed}, into {store.path}")
+    plan = decided.plan
+    most = "at most " if plan.design.min_rounds < plan.rounds else ""
+    console.print(f"{most}{len(plan.order)} boots, seed {plan.seed}, into {store.path}")
     status: int = pytest.ExitCode.INTERRUPTED
     try:
         with ExitStack() as stack:

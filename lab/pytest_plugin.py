@@ -123,18 +123,22 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 def pytest_runtest_protocol(
     item: pytest.Item, nextitem: pytest.Item | None
 ) -> Generator[None, object, object]:
-    """Tell the screen which boot is at its turn, what it does, and what came of it."""
+    """Tell the screen which boot is at its turn, and what came of it; look after each round."""
     item.stash[STARTED] = (datetime.now(UTC), time.monotonic())
     session, boot = item.config.stash.get(SESSION, None), _boot(item)
-    if session is None or session.screen is None or boot is None:
+    if session is None or boot is None:
         return (yield)
-    if boot.id not in session.counts:
-        session.screen.begin(boot)
-        session.counts[boot.id] = {}
-    session.screen.phase(_title(item))
+    session.looks.begin()
+    if session.screen is not None:
+        if boot.id not in session.counts:
+            session.screen.begin(boot)
+            session.counts[boot.id] = {}
+        session.screen.phase(_title(item))
     result = yield
-    if _is_last_of(boot, nextitem):
+    if session.screen is not None and _is_last_of(boot, nextitem):
         session.screen.end(boot, session.counts[boot.id])
+    if _is_last_of_round(boot, nextitem):
+        _end_round(session, item, boot.round)
     return result
 
 
@@ -253,6 +257,27 @@ def _turn(item: pytest.Item) -> tuple[int, int]:
     boot = _boot(item)
     ends = max((ENDING.get(name, 0) for name in getattr(item, "fixturenames", ())), default=0)
     return (0 if boot is None else boot.position, ends)
+
+
+def _end_round(session: Session, item: pytest.Item, number: int) -> None:
+    """Leave out the rounds that are left, if no more are needed: the run is complete then."""
+    try:
+        if not session.ends_with(number):
+            return
+    except StoreError as error:  # as with an outcome that cannot be kept
+        session.say(told(error))
+        item.session.shouldstop = error.problem
+        return
+    every = item.session.items
+    left = every[every.index(item) + 1 :]
+    if left:
+        del every[-len(left) :]
+        item.config.hook.pytest_deselected(items=left)
+
+
+def _is_last_of_round(boot: Boot, nextitem: pytest.Item | None) -> bool:
+    following = None if nextitem is None else _boot(nextitem)
+    return following is None or following.round != boot.round
 
 
 def _is_last_of(boot: Boot, nextitem: pytest.Item | None) -> bool:

@@ -10,6 +10,7 @@ import msgspec
 from lab import __version__
 from lab.outcome import Outcome  # noqa: TC001 - msgspec reads the annotations
 from lab.plan import Plan  # noqa: TC001 - msgspec reads the annotations
+from lab.stats.precision import Stop  # noqa: TC001 - msgspec reads the annotations
 
 SCHEMA_VERSION = 2
 """
@@ -83,6 +84,25 @@ class OutcomeRecord(msgspec.Struct, frozen=True, kw_only=True):
     """The last lines of the console, where they tell why."""
     attempt: int = 1
     """Which boot of its cell in its round: a contaminated one is measured again."""
+
+
+class LookRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """
+    A line of ``looks.jsonl``: how precise the results were after a round, and what was decided.
+
+    What the results are is not in it, and decides nothing.
+    """
+
+    round: int
+    """From 1; it was over."""
+    widest: str = ""
+    """The primary comparison that is known least well: cell, baseline, metric."""
+    half_width: float | None = None
+    """Of its ratio's interval, relative; None if some comparison has no interval yet."""
+    elapsed_s: float
+    """Since the first boot began."""
+    stop: Stop | None
+    """Why no more rounds were run; None if more were."""
 
 
 class Timeline(msgspec.Struct, frozen=True, kw_only=True):

@@ -14,7 +14,7 @@ from lab.errors import StoreError, UsageError
 from lab.matrix import Cell
 from lab.outcome import Evidence, Outcome
 from lab.plan import Design
-from lab.records import SCHEMA_VERSION, Environment, OutcomeRecord, RunHeader, Timeline
+from lab.records import SCHEMA_VERSION, Environment, LookRecord, OutcomeRecord, RunHeader, Timeline
 from lab.sample import Sample
 from lab.store import (
     CONSOLES,
@@ -22,6 +22,7 @@ from lab.store import (
     EVIDENCE,
     HEADER,
     LAST,
+    LOOKS,
     OUTCOMES,
     SAMPLES,
     TIMELINE,
@@ -30,6 +31,8 @@ from lab.store import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
+
+    from lab.plan import Boot
 
 T = TypeVar("T")
 BENCH_FAILED = 3
@@ -68,6 +71,8 @@ class Run:
     consoles: tuple[str, ...]
     """Relative to the run's directory."""
     timeline: Timeline | None
+    looks: tuple[LookRecord, ...] = ()
+    """At its precision, after rounds; none if its number of rounds was fixed."""
     warnings: tuple[str, ...]
     """What reading it had to forgive."""
 
@@ -83,6 +88,7 @@ class Run:
         warnings: list[str] = []
         samples = _read_lines(path / SAMPLES, Sample, warnings)
         recorded = _read_lines(path / OUTCOMES, OutcomeRecord, warnings)
+        looks = _read_lines(path / LOOKS, LookRecord, warnings)
         planned = {boot.id for boot in header.plan.order}
         strangers = {s.boot for s in samples} | {o.boot for o in recorded}
         strangers -= planned
@@ -100,8 +106,20 @@ class Run:
             },
             consoles=tuple(f"{CONSOLES}/{f.name}" for f in sorted((path / CONSOLES).glob("*.log"))),
             timeline=_read_optional(path / TIMELINE, Timeline),
+            looks=looks,
             warnings=tuple(warnings),
         )
+
+    @property
+    def rounds(self) -> int:
+        """How many rounds it set out for: fewer than were planned at most, if it was to stop."""
+        ended = [look.round for look in self.looks if look.stop]
+        return ended[-1] if ended else self.header.plan.rounds
+
+    @property
+    def order(self) -> tuple[Boot, ...]:
+        """The boots that it set out for, in their order."""
+        return tuple(boot for boot in self.header.plan.order if boot.round <= self.rounds)
 
     @cached_property
     def distrusted(self) -> Mapping[str, str]:

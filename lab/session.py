@@ -10,6 +10,7 @@ import pytest
 
 from lab.bench import Bench, NotMeasuredError
 from lab.errors import CommandError, LabError, SandboxError, ToolOutputError, told
+from lab.looks import Looks
 from lab.options import Wishes
 from lab.outcome import Outcome
 from lab.stopwatch import Stopwatch
@@ -40,10 +41,24 @@ class Session:
     counts: dict[str, dict[Outcome, int]] = field(default_factory=dict)
     """By boot: how many scenarios had each outcome."""
 
+    looks: Looks = field(init=False)
     is_lost: bool = False
     """Whether the node no longer answers: nothing can be measured on it any more."""
     lost_boot: str = ""
     """The boot whose guest no longer answers: what is left of it need not wait for it again."""
+
+    def __post_init__(self) -> None:
+        self.looks = Looks(self.store, self.stopwatch)
+
+    def ends_with(self, number: int) -> bool:
+        """Whether the run is to end with round *number*, which is over: looked at, and kept."""
+        if self.is_lost:
+            return False
+        look = self.looks.after(number)
+        if look is None or look.stop is None:
+            return False
+        self.say(f"no more rounds after {number}: {look.stop}")
+        return True
 
     def judge(self, error: BaseException) -> Verdict:
         """What *error* means; a fault of the bench is said once, then it blocks the rest."""

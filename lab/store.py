@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from lab.records import Environment, OutcomeRecord, RunHeader, RunStatus, Timeline
+    from lab.records import Environment, LookRecord, OutcomeRecord, RunHeader, RunStatus, Timeline
     from lab.sample import Sample
 
 HEADER = "run.json"
@@ -33,6 +33,7 @@ ENVIRONMENT = "environment.json"
 TIMELINE = "timeline.json"
 SAMPLES = "samples.jsonl"
 OUTCOMES = "outcomes.jsonl"
+LOOKS = "looks.jsonl"
 EVIDENCE = "evidence"
 CONSOLES = "consoles"
 RAW = "raw"
@@ -74,6 +75,10 @@ class Store:
     def add_outcome(self, record: OutcomeRecord) -> None:
         """Append what became of a scenario; on return the disk has it."""
         self._append(OUTCOMES, record)
+
+    def add_look(self, look: LookRecord) -> None:
+        """Append what was decided after a round; on return the disk has it."""
+        self._append(LOOKS, look)
 
     def add_evidence(self, boot: str, evidence: Evidence) -> None:
         """Keep *evidence* of a boot beside what is already kept of it."""

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 from lab import plan
 from lab.matrix import DEFAULT_CELLS, Cell, Network, Runtime, Storage
 from lab.outcome import Evidence, Fact, Outcome
-from lab.records import Environment, OutcomeRecord, RunHeader, RunStatus, Timeline
+from lab.records import Environment, LookRecord, OutcomeRecord, RunHeader, RunStatus, Timeline
+from lab.run import Run
 from lab.sample import Better, Metric, Sample
 from lab.store import Store
 from lab.units import Unit
@@ -137,6 +138,9 @@ class FakeRun:
     metrics: Sequence[FakeMetric] = METRICS
     excluded: Sequence[plan.Exclusion] = ()
     status: RunStatus = RunStatus.COMPLETE
+    design: plan.Design | None = None
+    looks: Sequence[LookRecord] = ()
+    """The last may end the run: then what was planned after it is not run."""
     local_artefacts: str = ""
 
     def header(self) -> RunHeader:
@@ -151,6 +155,7 @@ class FakeRun:
                 rounds=self.rounds,
                 seed=self.seed,
                 excluded=self.excluded,
+                design=self.design,
             ),
         )
 
@@ -163,7 +168,9 @@ class FakeRun:
         store.console_path("node-1").write_text("[    0.000000] Linux version 6.12\n")
         generator = random.Random(self.seed)  # noqa: S311 - invented figures
         now = CREATED + timedelta(seconds=70)
-        for boot in store.header.plan.order:
+        for look in self.looks:
+            store.add_look(look)
+        for boot in Run.load(store.path).order:
             now = self._boot(store, boot, now, generator)
         total = (now - CREATED).total_seconds()
         store.set_timeline(

@@ -17,7 +17,7 @@ LAB = Path(__file__).parents[1] / "lab"
 LAYERS = """
     cli campaign conformance doctor pytest_plugin fixtures
     report
-    measure session
+    measure session looks
     acceptance analysis bench comparability compare environment gc launch screen status trial
     cluster prepare node_scripts provision takedown inventory audit runtime store run
     machine labs disks wires watch

@@ -7,20 +7,29 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar, cast
 
 import msgspec
 import pytest
 
 import lab
-from lab import pytest_plugin
+from lab import looks, pytest_plugin
 from lab.bench import NotMeasuredError
-from lab.errors import ClusterError, CommandError, HostError, ProvisionError, SandboxError
+from lab.errors import (
+    ClusterError,
+    CommandError,
+    HostError,
+    ProvisionError,
+    SandboxError,
+    StoreError,
+)
+from lab.matrix import Cell
 from lab.outcome import Outcome
-from lab.plan import Boot, Plan, make
+from lab.plan import Boot, Design, Plan, make
 from lab.profile import SMOKE, STANDARD, Profile
 from lab.pytest_plugin import Handover
 from lab.records import OutcomeRecord, RunHeader
+from lab.run import Run
 from lab.sample import Sample
 from lab.session import Session
 from lab.stopwatch import Stopwatch
@@ -33,7 +42,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from lab.launch import Decided
-    from lab.matrix import Cell
 
 pytest_plugins = "pytester"
 
@@ -162,16 +170,19 @@ class Runner:
 
     def __init__(self, pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
         self._pytester = pytester
-        self.plan: Plan = PLAN
         self.profile: Profile = STANDARD
-        header = RunHeader(created=CREATED, command_line=("lab",), topology="embedded", plan=PLAN)
-        self.store = Store.create(pytester.path / "results", header)
-        self.bench = FakeBench(self.store)
+        self.plan_anew(PLAN)
         self.bring_up_fails: Exception | None = None
         self.is_cluster = False
         fake = SimpleNamespace(running=self._running, finish=self._finish)
         monkeypatch.setitem(sys.modules, "lab.launch", cast("Any", fake))
         monkeypatch.setattr(lab, "launch", fake, raising=False)
+
+    def plan_anew(self, plan: Plan) -> None:
+        self.plan = plan
+        header = RunHeader(created=CREATED, command_line=("lab",), topology="embedded", plan=plan)
+        self.store = Store.create(self._pytester.path / "results", header)
+        self.bench = FakeBench(self.store)
 
     def decided(self) -> SimpleNamespace:
         return SimpleNamespace(
@@ -818,3 +829,59 @@ def test_it(sandbox):
     assert outcomes == [Outcome.INFRA] + [Outcome.BLOCKED] * 5
     assert run.records[0].reason.startswith("the node no longer answers (no answer")
     assert runner.bench.calls[-2:] == ["abandon", "down"]
+
+
+def adaptive(runner: Runner, *, least: int, most: int) -> None:
+    """Let the run have at least and at most so many rounds of two cells."""
+    design = Design(min_rounds=least, max_rounds=most, precision=0.05)
+    cells = [Cell.parse(name) for name in ORDER[:2]]
+    runner.plan_anew(make(cells, profile="publish", rounds=most, seed=1, design=design))
+
+
+def test_rounds_that_are_not_needed_are_left_out_and_the_run_is_complete(
+    runner: Runner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    widths = iter([{"a / b: m": 0.06}, {"a / b: m": 0.04}])
+    monkeypatch.setattr(looks, "half_widths", lambda _run: next(widths))
+    adaptive(runner, least=2, most=6)
+
+    run = runner.run(WORKS)
+
+    assert run.status == 0
+    assert [record.round for record in run.records] == [1, 1, 2, 2, 3, 3, 4, 4]
+    assert {outcome for _, outcome in run.outcomes} == {Outcome.PASS}
+    assert run.bench.calls[-1] == "down"
+    assert [call for call in run.bench.calls if call.startswith("close")] == [
+        f"close {record.boot}" for record in run.records
+    ]
+    assert "no more rounds after 4: precise" in run.screen.told
+    assert (Run.load(run.store.path).rounds, len(Run.load(run.store.path).looks)) == (4, 2)
+
+
+def test_a_run_whose_rounds_are_fixed_is_not_looked_at(
+    runner: Runner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(looks, "half_widths", lambda _run: pytest.fail("it looked"))
+    adaptive(runner, least=3, most=3)
+
+    run = runner.run(WORKS)
+
+    assert [record.round for record in run.records] == [1, 1, 2, 2, 3, 3]
+    assert Run.load(run.store.path).looks == ()
+
+
+def test_a_look_that_cannot_be_kept_ends_the_run_in_order(
+    runner: Runner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> NoReturn:
+        raise StoreError("the disk is full", remedy="make room")
+
+    monkeypatch.setattr(looks, "half_widths", lambda _run: {})
+    monkeypatch.setattr(Store, "add_look", full)
+    adaptive(runner, least=2, most=6)
+
+    run = runner.run(WORKS)
+
+    assert run.status == pytest.ExitCode.INTERRUPTED
+    assert [record.round for record in run.records] == [1, 1, 2, 2]
+    assert any("the disk is full" in line for line in run.screen.told)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from lab.report.text import clean, count
+from lab.report.text import clean
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -34,7 +34,7 @@ def render(report: Report) -> str:
     header = report.header
     blocks.append(
         f"{_text(header.id)}: topology {_text(header.topology)}, profile"
-        f" {_text(header.plan.profile)}, {count(header.plan.rounds, 'round')}, seed"
+        f" {_text(header.plan.profile)}, {report.extent}, seed"
         f" {header.plan.seed}. The whole report is `report.html`."
     )
     return "\n\n".join(block for block in blocks if block) + "\n"

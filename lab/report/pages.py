@@ -127,9 +127,7 @@ class CellPage:
 def page(run: Run, cell: Cell) -> CellPage:
     """Put together what *run* knows of *cell*."""
     name = str(cell)
-    boots = sorted(
-        (boot for boot in run.header.plan.order if boot.cell_name == name), key=lambda b: b.round
-    )
+    boots = sorted((boot for boot in run.order if boot.cell_name == name), key=lambda b: b.round)
     outcomes = [record for record in run.outcomes if record.cell == name]
     samples = [sample for sample in run.samples if sample.cell == name]
     evidence = _evidence(run, boots)

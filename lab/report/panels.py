@@ -107,7 +107,7 @@ def _panel(run: Run, samples: Sequence[Sample]) -> Panel:
                     baseline=baseline,
                     metric=metric,
                     axis=axis,
-                    rounds=run.header.plan.rounds,
+                    rounds=run.rounds,
                 )
             )
         elif missing := missing_in(run, cell, scenarios):

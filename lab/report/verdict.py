@@ -12,6 +12,7 @@ from lab.outcome import Outcome
 from lab.plan import Ordering
 from lab.records import RunStatus
 from lab.report.missing import GRAVEST_FIRST, missing_in
+from lab.report.rounds import ending
 from lab.report.text import count, scenario_title
 
 if TYPE_CHECKING:
@@ -123,7 +124,8 @@ def notices(run: Run) -> tuple[str, ...]:
     }
     local = run.environment.local_artefacts if run.environment else ""
     built = (f"Built locally, and not upstream's: {local}.",) if local else ()
-    return (*ended[run.header.status], *run.header.plan.warnings, *built, *run.warnings)
+    rounds = (told,) if (told := ending(run)) else ()
+    return (*ended[run.header.status], *rounds, *run.header.plan.warnings, *built, *run.warnings)
 
 
 def problems(run: Run) -> tuple[Problem, ...]:
@@ -138,7 +140,7 @@ def problems(run: Run) -> tuple[Problem, ...]:
             outcome=outcome.value,
             reason=reason,
             scenarios=_which_scenarios(run, cell, records),
-            boots=_which_boots({r.round for r in records}, run.header.plan.rounds),
+            boots=_which_boots({r.round for r in records}, run.rounds),
             console=next((r.console_tail for r in records if r.console_tail), ()),
             command=repeat_command(run.header, cell),
         )
@@ -178,11 +180,11 @@ def _unjudged(run: Run) -> list[Problem]:
             outcome=Outcome.INVALID.value,
             reason=run.distrusted[boot.id],
             scenarios="whatever was measured",
-            boots=_which_boots({boot.round}, run.header.plan.rounds),
+            boots=_which_boots({boot.round}, run.rounds),
             console=(),
             command=repeat_command(run.header, boot.cell_name),
         )
-        for boot in run.header.plan.order
+        for boot in run.order
         if boot.id in run.distrusted and boot.id not in judged
     ]
 

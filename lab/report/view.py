@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from lab.matrix import CONTROL_OF, Cell, Network, Runtime, Storage
-from lab.plan import Ordering
 from lab.report.axes import NETWORKS, STORAGES
 from lab.report.missing import Missing, missing_in
 from lab.report.pages import CellPage, page
 from lab.report.panels import Panel, default_panel, panels
+from lab.report.rounds import Round, extent, order, rounds
 from lab.report.text import link
 from lab.report.verdict import (
     Absence,
@@ -29,8 +29,7 @@ from lab.units import format_duration
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from lab.plan import Plan
-    from lab.records import Environment, OutcomeRecord, RunHeader, Timeline
+    from lab.records import Environment, RunHeader, Timeline
     from lab.run import Run
 
 
@@ -63,15 +62,6 @@ class Grid:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Round:
-    """One round as it was run: each boot with its place in the plan."""
-
-    number: int
-    boots: tuple[tuple[int, str, str], ...]
-    """Position, cell, time taken (empty if it was not reached)."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Span:
     """A share of the run's wall-clock time."""
 
@@ -98,6 +88,8 @@ class Report:
     groups: tuple[tuple[str, tuple[Panel, ...]], ...]
     """The panels by the folder of their scenario."""
     pages: tuple[CellPage, ...]
+    extent: str
+    """How many rounds there were."""
     order: str
     """In which order the boots were to follow each other, in a sentence."""
     rounds: tuple[Round, ...]
@@ -126,8 +118,9 @@ def build(run: Run) -> Report:
         default=default_panel(every),
         groups=_groups(every),
         pages=tuple(page(run, cell) for cell in header.plan.cells),
-        order=_order(header.plan),
-        rounds=_rounds(run),
+        extent=extent(run),
+        order=order(header.plan),
+        rounds=rounds(run),
         environment=_environment(run.environment),
         spans=_spans(run.timeline),
         total=format_duration(run.timeline.total_s) if run.timeline else "",
@@ -179,32 +172,6 @@ def _grid_rows(guests: Sequence[Cell]) -> tuple[GridRow, ...]:
         for runtime in Runtime
         if (network, runtime) in present
     )
-
-
-def _order(plan: Plan) -> str:
-    if plan.ordering is Ordering.SEQUENTIAL:
-        return "All boots of a cell follow each other, then all of the next."
-    return f"Each round has every cell once, shuffled by seed {plan.seed}."
-
-
-def _rounds(run: Run) -> tuple[Round, ...]:
-    records: dict[str, list[OutcomeRecord]] = defaultdict(list)
-    for record in run.outcomes:
-        records[record.boot].append(record)
-    started = {boot: min(r.started for r in mine) for boot, mine in records.items()}
-    rounds = []
-    for number in range(1, run.header.plan.rounds + 1):
-        boots = [boot for boot in run.header.plan.order if boot.round == number]
-        ran = sorted((b for b in boots if b.id in started), key=lambda b: started[b.id])
-        left = [boot for boot in boots if boot.id not in started]
-        lines = [
-            (boot.position, boot.cell_name, format_duration(sum(r.elapsed_s for r in mine)))
-            for boot in ran
-            if (mine := records[boot.id])
-        ]
-        lines += [(boot.position, boot.cell_name, "") for boot in left]
-        rounds.append(Round(number=number, boots=tuple(lines)))
-    return tuple(rounds)
 
 
 def _environment(

@@ -13,9 +13,11 @@ import pytest
 from lab import report
 from lab.matrix import CONTROL_CELLS, CONTROLS, DEFAULT_CELLS, Cell, cells_of
 from lab.outcome import Outcome
-from lab.records import RunStatus
+from lab.plan import Design
+from lab.records import LookRecord, RunStatus
 from lab.report import html, verdict
-from lab.run import Run
+from lab.run import Run, exit_status
+from lab.stats.precision import Stop
 from tests.fake_run import CHECKS, CONSOLE, METRICS, NO_DAX, FakeRun, Trouble
 from tests.report.conftest import DAX
 from tests.report.page import Node, parse
@@ -515,3 +517,63 @@ def test_a_handicap_is_repeated_by_its_own_name_and_a_twin_by_its_cells(tested: 
 
     assert f"--cells {name}+handicap " in verdict.repeat_command(tested.header, f"{name}+handicap")
     assert f"--cells {name} " in verdict.repeat_command(tested.header, f"{name}+twin")
+
+
+def adaptive_run(root: Path, *looks: LookRecord, budget_s: float | None = None) -> Run:
+    """Two cells, at least two and at most six rounds."""
+    design = Design(min_rounds=2, max_rounds=6, precision=0.03, budget_s=budget_s)
+    cells = (CONTROL_CELLS[0], Cell.parse("tcfilter+virtiofs+reference"))
+    fake = FakeRun(cells=cells, rounds=6, profile="publish", design=design, looks=looks)
+    return Run.load(fake.write(root))
+
+
+@pytest.mark.parametrize(
+    ("look", "budget_s", "told"),
+    [
+        (
+            LookRecord(round=4, widest="a / b: m", half_width=0.02, elapsed_s=60.0,
+                       stop=Stop.PRECISE),
+            None,
+            "Ended after 4 rounds of at most 6: each primary comparison is known to 3 %.",
+        ),
+        (
+            LookRecord(round=4, widest="a / b: m", half_width=0.0712, elapsed_s=60.0,
+                       stop=Stop.BUDGET),
+            5400.0,
+            ("Ended after 4 rounds of at most 6, by the budget of 90 min 00 s:"
+            " a / b: m is known to 7.1 %, and 3 % was wanted."),
+        ),
+        (
+            LookRecord(round=1, elapsed_s=60.0, stop=Stop.BUDGET),
+            60.0,
+            "Ended after 1 round of at most 6, by the budget of 1 min 00 s.",
+        ),
+        (
+            LookRecord(round=6, widest="a / b: m", elapsed_s=60.0, stop=Stop.ROUNDS),
+            None,
+            "Ended after 6 rounds, with the last one: a / b: m is not known, and 3 % was wanted.",
+        ),
+    ],
+)  # fmt: skip
+def test_a_run_says_why_it_had_no_more_rounds(
+    tmp_path: Path, look: LookRecord, budget_s: float | None, told: str
+) -> None:
+    run = adaptive_run(tmp_path, look, budget_s=budget_s)
+
+    document = page(run)
+
+    assert [notice.text for notice in document.all("p", class_="notice")] == [told]
+    assert "not reached" not in document.text
+
+
+def test_rounds_that_were_not_needed_are_nobodys_failure(tmp_path: Path) -> None:
+    look = LookRecord(round=4, widest="a / b: m", half_width=0.02, elapsed_s=60.0,
+                      stop=Stop.PRECISE)  # fmt: skip
+    run = adaptive_run(tmp_path, look)
+
+    document = page(run)
+
+    assert exit_status(run) == 0
+    assert "4 rounds of at most 6" in document.one("dl", class_="facts").text
+    assert "of 6 boots" not in document.text
+    assert "NOT-RUN" not in document.text
