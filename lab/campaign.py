@@ -11,6 +11,7 @@ import pytest
 
 from lab import labs, launch, prepare, report
 from lab.errors import LabError
+from lab.forecast.cost import boot_seconds
 from lab.interrupt import held_off
 from lab.provision import bring_up
 from lab.pytest_plugin import COMPLETE, SCENARIOS, Handover
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from lab.labs import LabRecord
     from lab.launch import Decided
     from lab.options import Wishes
+    from lab.plan import Plan
     from lab.screen import Screen
 
 
@@ -38,7 +40,7 @@ def run_matrix(wishes: Wishes, console: Console) -> int:
     stopwatch = Stopwatch()
     with plain(console, total=0) as beginning:
         decided = launch.decide(wishes, say=beginning.say, stopwatch=stopwatch)
-    expected_s = _expected_s(wishes)
+    expected_s = _expected_s(wishes, decided.plan)
     store = launch.open_store(decided)
     plan = decided.plan
     most = "at most " if plan.design.min_rounds < plan.rounds else ""
@@ -103,18 +105,15 @@ def _screen(
     return plain(console, total=len(decided.plan.order))
 
 
-def _expected_s(wishes: Wishes) -> dict[str, float]:
+def _expected_s(wishes: Wishes, plan: Plan) -> dict[str, float]:
     """How long a boot of each cell took in the run before, with all its scenarios."""
     try:
         last = Run.load(find_run(wishes.output, "last"))
     except LabError:
         return {}
-    spent: dict[str, float] = {}
-    boots: dict[str, set[str]] = {}
-    for record in last.recorded:
-        spent[record.cell] = spent.get(record.cell, 0.0) + record.elapsed_s
-        boots.setdefault(record.cell, set()).add(record.boot)
-    return {cell: seconds / len(boots[cell]) for cell, seconds in spent.items()}
+    known = boot_seconds([last])
+    plain = {str(cell): known.get(str(cell.plain)) for cell in plan.cells}
+    return {name: seconds for name, seconds in {**plain, **known}.items() if seconds is not None}
 
 
 def _conclude(run: Run, console: Console) -> None:

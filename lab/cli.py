@@ -16,7 +16,7 @@ from rich.console import Console
 
 from lab.errors import HostError, LabError, UsageError
 from lab.interrupt import as_interrupt
-from lab.options import OPTIONS, Wishes
+from lab.options import OPTIONS, Wishes, share
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -89,6 +89,17 @@ def _conformance(arguments: argparse.Namespace) -> int:
     wishes = Wishes.read(lambda name: getattr(arguments, name))
     console = Console(highlight=False, markup=False)
     return run_conformance(wishes, console, focus=arguments.focus)
+
+
+def _plan(arguments: argparse.Namespace) -> int:
+    from lab.forecast import text  # noqa: PLC0415
+    from lab.preview import preview  # noqa: PLC0415
+
+    wishes = Wishes.read(lambda name: getattr(arguments, name))
+    precision = share("--precision", arguments.precision)
+    found = preview(wishes, precision=precision, say=lambda line: print(line, file=sys.stderr))
+    print(text.as_json(found) if arguments.json else text.render(found), end="")
+    return OK
 
 
 def _up(arguments: argparse.Namespace) -> int:
@@ -274,6 +285,10 @@ def _parser() -> argparse.ArgumentParser:
         return one
 
     _add_options(add("matrix", _matrix, "measure every cell, and write the report"))
+    plan = add("plan", _plan, "say what a run would do, cost and tell apart; start nothing")
+    _add_options(plan)
+    plan.add_argument("--precision", metavar="2%", help="how well results are to be known")
+    plan.add_argument("--json", action="store_true", help="all of it, for programs")
     _add_options(add("up", _up, "bring the topology up and leave it up"))
     conformance = add("conformance", _conformance, "run critest against containerd's handlers")
     _add_options(conformance)

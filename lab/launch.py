@@ -20,7 +20,7 @@ from lab.image.build import build
 from lab.image.lock import load
 from lab.loader import load_topology
 from lab.machine import Start
-from lab.planning import plan_of
+from lab.planning import SEED_LIMIT, plan_of
 from lab.profile import PROFILES
 from lab.provision import bring_up
 from lab.records import RunHeader, RunStatus
@@ -48,8 +48,6 @@ if TYPE_CHECKING:
     from lab.profile import Profile
     from lab.provision import Lab
     from lab.topology import Topology
-
-SEED_LIMIT = 1 << 31
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

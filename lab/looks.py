@@ -10,7 +10,6 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from lab.plan import Role
 from lab.records import LookRecord
 from lab.run import Run
 from lab.stats.precision import look
@@ -22,8 +21,6 @@ if TYPE_CHECKING:
     from lab.stats.effect import Effect
     from lab.stopwatch import Stopwatch
     from lab.store import Store
-
-TESTS_OF_THE_RUN = {Role.TWIN, Role.HANDICAP}
 
 
 @dataclass(slots=True)
@@ -86,17 +83,15 @@ def half_widths(run: Run) -> Mapping[str, float | None]:
     How well each primary comparison is known so far: the half-width of its interval, relative.
 
     None is one that has too few boots yet. One that has no boot of a side, or none that allows a
-    ratio, will hardly ever be known: the run does not go on for it. Where the gate has nothing to
-    judge, the other comparisons count, but for those by which the run tests itself.
+    ratio, will hardly ever be known: the run does not go on for it.
     """
     from lab.analysis import analyse  # noqa: PLC0415 - scipy takes a second to load
 
-    primary = [each for each in analyse(run).effects if each.is_primary]
-    gate = [each for each in primary if each.role is Role.BASELINE]
-    judged = gate or [each for each in primary if each.role not in TESTS_OF_THE_RUN]
+    judged = {(each.cell, each.baseline, each.role) for each in run.header.plan.design.judged}
     return {
         f"{each.cell} / {each.baseline}: {each.metric}": each.effect.half_width
-        for each in judged
+        for each in analyse(run).effects
+        if each.is_primary and (each.cell, each.baseline, each.role) in judged
         if each.effect.half_width is not None or _may_become_known(each.effect)
     }
 

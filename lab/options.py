@@ -148,4 +148,16 @@ def _duration(flag: str, text: str | None) -> float | None:
     return total_s
 
 
+def share(flag: str, text: str | None) -> float | None:
+    """Read a part of the whole: ``3%`` is 0.03."""
+    if text is None:
+        return None
+    found = _PERCENT.fullmatch(text)
+    part = float(found[1]) / 100 if found else 0.0
+    if not 0 < part < 1:
+        raise UsageError(f"{flag}: {text!r} is no share", remedy=f"write {flag} 3%")
+    return part
+
+
+_PERCENT = re.compile(r"(\d+(?:\.\d+)?) ?%")
 _DURATION = re.compile(r"(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?")

@@ -80,6 +80,10 @@ class Role(StrEnum):
     """A cell that was slowed on purpose with itself: the run's own test of power."""
 
 
+OF_THE_RUN = {Role.TWIN, Role.HANDICAP}
+"""The roles by which a run tests itself."""
+
+
 class Comparison(msgspec.Struct, frozen=True, kw_only=True):
     """Two cells that will be compared, and what for."""
 
@@ -118,6 +122,16 @@ class Design(msgspec.Struct, frozen=True, kw_only=True):
     """Wall-clock seconds after which no round is begun; None is no limit."""
     rules: int = 0
     """The version of the rules of contamination; 0 is none."""
+
+    @property
+    def judged(self) -> tuple[Comparison, ...]:
+        """
+        The comparisons that the run is made for: those of the gate.
+
+        Where the gate has nothing to judge, all others but those by which a run tests itself.
+        """
+        gate = tuple(each for each in self.comparisons if each.role is Role.BASELINE)
+        return gate or tuple(each for each in self.comparisons if each.role not in OF_THE_RUN)
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):

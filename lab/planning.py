@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from lab.plan import Plan
     from lab.profile import Profile
 
+SEED_LIMIT = 1 << 31
 MOST_ROUNDS = 20
 """However imprecise the results: up to here the rule that stops was simulated."""
 

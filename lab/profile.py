@@ -60,6 +60,14 @@ class Profile:
         return 3 * measured_s + GRACE_S
 
     @property
+    def measured_s(self) -> float:
+        """What the timed measurements of a boot take, together."""
+        tcp_s = 3 * (self.iperf3_s + self.iperf3_omit_s)
+        udp_s = self.udp_probe_s + self.iperf3_s
+        fio_s = 3 * (self.fio_s + self.fio_ramp_s)
+        return tcp_s + udp_s + self.latency_s + self.loaded_latency_s + fio_s
+
+    @property
     def file_deadline_s(self) -> float:
         """When to give up on a command that writes or reads a whole file."""
         return max(self.file_mib, self.verified_mib) / SLOWEST_MIB_PER_S + GRACE_S

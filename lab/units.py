@@ -76,6 +76,16 @@ def format_spread(relative_sd: float) -> str:
     return f"±{digits} %" if float(digits) else f"±{percent:.1g} %"
 
 
+def count(number: int, noun: str) -> str:
+    """
+    Write a number with its noun.
+
+    >>> count(1, "boot"), count(3, "boot")
+    ('1 boot', '3 boots')
+    """
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
 def _scaled(value: float, scale: tuple[tuple[float, str], ...], suffix: str) -> str:
     size = abs(float(f"{value:.{SIGNIFICANT_DIGITS}g}"))
     factor, prefix = next((step for step in scale if size >= step[0]), scale[-1])

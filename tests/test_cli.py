@@ -450,3 +450,36 @@ def test_a_host_that_lacks_something_is_no_wrong_command_line(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     assert status_raises(monkeypatch, HostError("no room", remedy="make some")) == 1
+
+
+@pytest.mark.usefixtures("nothing_starts")
+def test_plan_tells_what_a_run_would_be_and_starts_nothing(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    status = main(["plan", "--accel", "tcg", "--seed", "7", "--cells", CELL, "--precision", "2%"])
+
+    out, err = capsys.readouterr()
+    assert (status, err) == (0, "")
+    assert out.startswith("smoke: 1 round of 1 cell, seed 7\nnode under tcg, as was asked\n")
+    assert not Path("results").exists()
+
+
+@pytest.mark.usefixtures("nothing_starts")
+def test_plan_tells_programs_all_of_it(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["plan", "--accel", "kvm", "--seed", "7", "--cells", CELL, "--json"]) == 0
+
+    told = msgspec.json.decode(capsys.readouterr().out)
+    assert told["plan"]["rounds"] == 5
+    assert [each["cell"] for each in told["plan"]["added"]] == [
+        "veth+overlayfs+runc",
+        f"{CELL}+twin",
+    ]
+    assert len(told["plan"]["order"]) == 15
+    assert [each["source"] for each in told["costs"]] == ["assumed"] * 3
+
+
+@pytest.mark.parametrize("text", ["2", "0%", "100%", "-3%", "x%", ""])
+def test_a_precision_is_a_share(text: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["plan", f"--precision={text}"]) == 2
+
+    assert f"--precision: {text!r} is no share" in capsys.readouterr().err

@@ -18,6 +18,7 @@ LAYERS = """
     cli campaign conformance doctor pytest_plugin fixtures
     report
     measure session looks
+    preview forecast
     acceptance analysis bench comparability compare environment gc launch screen status trial
     cluster prepare node_scripts provision takedown inventory audit runtime store run
     machine labs disks wires watch

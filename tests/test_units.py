@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from lab.units import Unit, format_duration, format_multiple, format_spread, format_value
+from lab.units import Unit, count, format_duration, format_multiple, format_spread, format_value
 
 
 @pytest.mark.parametrize(
@@ -85,3 +85,7 @@ def test_multiples_carry_their_sign(ratio: float, expected: str) -> None:
 )
 def test_a_small_spread_is_not_shown_as_none(spread: float, expected: str) -> None:
     assert format_spread(spread) == expected
+
+
+def test_numbers_agree_with_their_noun() -> None:
+    assert [count(n, "boot") for n in (0, 1, 2)] == ["0 boots", "1 boot", "2 boots"]

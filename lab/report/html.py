@@ -13,10 +13,11 @@ from markupsafe import Markup
 
 from lab.report import view
 from lab.report.axes import MEANING
-from lab.report.text import clean, count
+from lab.report.text import clean
 
 if TYPE_CHECKING:
     from lab.run import Run
+from lab.units import count
 
 
 def render(run: Run) -> str:

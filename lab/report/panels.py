@@ -10,10 +10,10 @@ from lab.matrix import control_of
 from lab.report.axes import reading_order
 from lab.report.missing import Missing, missing_in
 from lab.report.strip import Axis, Strip
-from lab.report.text import count, scenario_group
+from lab.report.text import scenario_group
 from lab.sample import Better
 from lab.stats.summary import Scale, Summary, mean, paired_ratio, summarise
-from lab.units import format_multiple, format_spread, format_value
+from lab.units import count, format_multiple, format_spread, format_value
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from lab.plan import Ordering
-from lab.report.text import count
 from lab.stats.precision import Stop
-from lab.units import format_duration
+from lab.units import count, format_duration
 
 if TYPE_CHECKING:
     from lab.plan import Plan
@@ -39,6 +38,8 @@ def ending(run: Run) -> str:
         return ""
     look, design = run.looks[-1], run.header.plan.design
     wanted = _percent(design.precision)
+    if look.stop is Stop.PRECISE and not look.widest:
+        return f"Ended after {extent(run)}: nothing could be known better by more."
     if look.stop is Stop.PRECISE:
         return f"Ended after {extent(run)}: each primary comparison is known to {wanted}."
     why = "with the last one"

@@ -59,13 +59,3 @@ def scenario_group(scenario: str) -> str:
     """
     folders = scenario.partition("::")[0].split("/")[:-1]
     return folders[-1] if folders else "scenarios"
-
-
-def count(number: int, noun: str) -> str:
-    """
-    Write a number with its noun.
-
-    >>> count(1, "boot"), count(3, "boot")
-    ('1 boot', '3 boots')
-    """
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

@@ -13,7 +13,8 @@ from lab.plan import Ordering
 from lab.records import RunStatus
 from lab.report.missing import GRAVEST_FIRST, missing_in
 from lab.report.rounds import ending
-from lab.report.text import count, scenario_title
+from lab.report.text import scenario_title
+from lab.units import count
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

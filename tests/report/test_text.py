@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from lab.report.text import clean, count, link, scenario_group, scenario_title, visible
+from lab.report.text import clean, link, scenario_group, scenario_title, visible
 
 
 @pytest.mark.parametrize(
@@ -46,7 +46,3 @@ def test_scenarios_have_titles_and_groups() -> None:
     assert scenario_title(scenario) == "mac is the cnis"
     assert scenario_group(scenario) == "network"
     assert scenario_group("test_x.py::test_y") == "scenarios"
-
-
-def test_numbers_agree_with_their_noun() -> None:
-    assert [count(n, "boot") for n in (0, 1, 2)] == ["0 boots", "1 boot", "2 boots"]

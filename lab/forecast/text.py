@@ -1,0 +1,123 @@
+"""A forecast in lines for people."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from lab.forecast.noise import ASSUMED_SD
+from lab.forecast.source import Source
+from lab.units import count, format_duration
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from lab.forecast.outlook import Forecast, MetricReach, Reach
+
+TOLD = {
+    Source.MEASURED: "measured in earlier runs",
+    Source.SIMILAR: "as other cells were in earlier runs",
+    Source.ASSUMED: "assumed: nothing of it was measured here",
+}
+"""Of times."""
+NOISE = {
+    Source.SIMILAR: "others: of this comparison no noise is known; that of all cells stands for it",
+    Source.ASSUMED: "assumed: no noise is known; boots that vary by"
+    f" {100 * ASSUMED_SD:.0f} % stand for it, and real ones may vary by several times that",
+}
+_COLUMNS = "  {:<22} {:>8} {:<8} {:>8} {:>9}  {}"
+
+
+def render(forecast: Forecast) -> str:
+    """Write *forecast* as text, what would be run first."""
+    parts = (_what, _order, _doubts, _time, _reach)
+    blocks = ["\n".join(part(forecast)) for part in parts]
+    return "\n\n".join(block for block in blocks if block) + "\n"
+
+
+def as_json(forecast: Forecast) -> str:
+    """Write all of *forecast* for programs."""
+    return msgspec.json.format(msgspec.json.encode(forecast), indent=1).decode() + "\n"
+
+
+def _what(forecast: Forecast) -> Iterator[str]:
+    plan = forecast.plan
+    design = plan.design
+    rounds = count(design.min_rounds, "round")
+    if plan.rounds > design.min_rounds:
+        rounds += f", {plan.rounds} at most,"
+    yield f"{plan.profile}: {rounds} of {count(len(plan.cell_names), 'cell')}, seed {plan.seed}"
+    yield forecast.machine
+    yield from map(str, plan.added)
+    yield from plan.warnings
+
+
+def _order(forecast: Forecast) -> Iterator[str]:
+    taken = {cost.cell: cost.seconds for cost in forecast.costs}
+    yield f"order, {forecast.plan.ordering}; of the first round:"
+    for boot in forecast.plan.order:
+        if boot.round == 1:
+            name = boot.cell_name
+            yield f"  {boot.position:>3}  {name:<42} {format_duration(taken[name]):>12}"
+    if forecast.plan.rounds > 1:
+        yield "  each further round has the same cells in an order of its own (--json has all)"
+
+
+def _doubts(forecast: Forecast) -> Iterator[str]:
+    if forecast.doubts:
+        yield "not expected to work:"
+        yield from (f"  {doubt.cell}: {doubt.reason}" for doubt in forecast.doubts)
+
+
+def _time(forecast: Forecast) -> Iterator[str]:
+    told = f"time: about {_minutes(forecast.total_s)} for {count(forecast.rounds, 'round')}"
+    if forecast.plan.rounds > forecast.rounds:
+        told += f", {_minutes(forecast.most_s)} for all {forecast.plan.rounds}"
+    yield f"{told}; a round takes {_minutes(forecast.round_s)}"
+    counted = Counter(cost.source for cost in forecast.costs)
+    for source in Source:
+        if counted[source]:
+            yield f"  {count(counted[source], 'cell')}: {TOLD[source]}"
+    if forecast.runs:
+        yield f"  earlier runs: {', '.join(forecast.runs)}"
+
+
+def _reach(forecast: Forecast) -> Iterator[str]:
+    if not forecast.metrics:
+        yield "nothing is compared: there are no two cells that would be"
+        return
+    least = forecast.plan.design.min_rounds
+    yield (
+        f"the smallest change that {count(least, 'round')} would find, in four of five such runs,"
+        f" among {forecast.comparisons} comparisons:"
+    )
+    wanted = f"for ±{_percent(forecast.precision)}"
+    yield _COLUMNS.format("metric", "noise", "", "change", wanted, "").rstrip()
+    for metric in forecast.metrics:
+        yield from _of_metric(metric)
+    sources = {reach.source for each in forecast.metrics for reach in (each.typical, each.worst)}
+    yield from (f"  {told}" for source, told in NOISE.items() if source in sources)
+
+
+def _of_metric(metric: MetricReach) -> Iterator[str]:
+    yield _line(metric.metric, metric.typical)
+    if metric.worst.spread > metric.typical.spread:
+        yield _line("  at worst", metric.worst, told=metric.worst.comparison)
+
+
+def _line(name: str, reach: Reach, *, told: str = "") -> str:
+    change = "unclaimed" if reach.detectable is None else _percent(reach.detectable)
+    rounds = "over 1000" if reach.rounds_wanted is None else f"{reach.rounds_wanted} r."
+    source = "" if reach.source is Source.MEASURED else reach.source.value
+    noise = f"±{_percent(reach.spread)}"
+    return _COLUMNS.format(name, noise, source, change, rounds, told).rstrip()
+
+
+def _percent(part: float) -> str:
+    return f"{100 * part:.2g} %"
+
+
+def _minutes(seconds: float) -> str:
+    return f"{seconds / 60:.0f} min" if seconds >= 60 else f"{seconds:.0f} s"  # noqa: PLR2004

@@ -1,0 +1,114 @@
+"""`lab plan`: what a run would be, by the same decisions as the run's own; nothing is started."""
+
+from __future__ import annotations
+
+import secrets
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from lab import expectations
+from lab.cluster import kit as kits
+from lab.errors import StoreError
+from lab.expectations import Expect
+from lab.forecast.cost import Kind
+from lab.forecast.outlook import Doubt, forecast
+from lab.loader import load_topology
+from lab.planning import SEED_LIMIT, plan_of
+from lab.profile import PROFILES
+from lab.run import Run
+from lab.store import HEADER, LAST
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+
+    from lab.cluster.kit import Kit
+    from lab.forecast.outlook import Forecast
+    from lab.matrix import Cell
+    from lab.options import Wishes
+
+KVM = Path("/dev/kvm")
+MOST_RUNS = 20
+"""Older ones say little of what a run is like today."""
+
+
+def preview(
+    wishes: Wishes, *, precision: float | None = None, say: Callable[[str], None]
+) -> Forecast:
+    """
+    Tell what a run of *wishes* would be, what it would cost and what it could tell apart.
+
+    Raises:
+        UsageError: if the wishes name what does not exist.
+        ArtefactError: if they name a runtime of Kata whose artefacts are not here.
+    """
+    topology = load_topology(wishes.topology)
+    choose = kits.choose_for_cluster if topology.is_cluster else kits.choose
+    cells, kit = choose(wishes.cells, directory=wishes.artefacts, lock_file=wishes.lock, say=say)
+    every = [run for run in earlier(wishes.output, say=say) if _is_of(run, wishes.topology)]
+    is_emulated, machine = _machine(wishes, every)
+    profile = PROFILES[wishes.profile or ("smoke" if is_emulated else "standard")]
+    seed = secrets.randbelow(SEED_LIMIT) if wishes.seed is None else wishes.seed
+    plan = plan_of(wishes, cells, profile=profile, seed=seed, has_reference=not topology.is_cluster)
+    doubts = tuple(_doubts(plan.plain_cells, kit))
+    alike = [run for run in every if _is_like(run, profile.name, is_emulated=is_emulated)]
+    return forecast(
+        plan,
+        alike[:MOST_RUNS],
+        kind=Kind(
+            profile=profile,
+            is_emulated=is_emulated,
+            doubtful=frozenset(doubt.cell for doubt in doubts),
+        ),
+        machine=machine,
+        doubts=doubts,
+        precision=precision,
+    )
+
+
+def earlier(root: Path, *, say: Callable[[str], None]) -> Iterator[Run]:
+    """The runs in *root*, the newest first; one that cannot be read is said, and left out."""
+    for header in sorted(root.glob(f"*/{HEADER}"), reverse=True):
+        if header.parent.name == LAST:
+            continue
+        try:
+            yield Run.load(header.parent)
+        except StoreError as error:
+            say(f"left out: {error.problem}")
+
+
+def _is_of(run: Run, topology: str) -> bool:
+    return run.environment is not None and run.header.topology == topology
+
+
+def _is_like(run: Run, profile: str, *, is_emulated: bool) -> bool:
+    """Whether *run* says something of a run in that profile: what is shorter is also noisier."""
+    environment = run.environment
+    same_machine = environment is not None and environment.is_emulated is is_emulated
+    return same_machine and run.header.plan.profile == profile
+
+
+def _machine(wishes: Wishes, every: Sequence[Run]) -> tuple[bool, str]:
+    """
+    Whether the node would be emulated, and how that is known.
+
+    A run tries the node's kernel under KVM. Here nothing is started: what the newest run has
+    found stands for it.
+    """
+    if wishes.accel != "auto":
+        return wishes.accel == "tcg", f"node under {wishes.accel}, as was asked"
+    newest = next((run for run in every if run.environment is not None), None)
+    if newest is not None and newest.environment is not None:
+        found = newest.environment
+        return found.is_emulated, f"node under {found.accelerator}, as in {newest.header.id}"
+    if KVM.exists():
+        return False, f"node under kvm, if it works: {KVM} is there, and a run would try it"
+    return True, f"node under tcg: there is no {KVM}"
+
+
+def _doubts(cells: Iterable[Cell], kit: Kit | None) -> Iterator[Doubt]:
+    known = expectations.load()
+    for cell in cells:
+        release = kit.releases.get(cell.runtime) if kit else None
+        expected = known.of(cell, version=release.version if release else None)
+        if expected.expect is not Expect.WORKS:
+            yield Doubt(cell=str(cell), reason=f"{expected} ({expected.source})")
