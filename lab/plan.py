@@ -31,7 +31,9 @@ class Boot(msgspec.Struct, frozen=True, kw_only=True):
     round: int
     """From 1."""
     position: int
-    """Place in the order of the whole run, from 1."""
+    """Place in the order of the whole run, from 1; a repeat has that of its first attempt."""
+    attempt: int = 1
+    """From 1; a boot that was contaminated is repeated, as ``-a2`` and ``-a3``."""
 
     @property
     def cell(self) -> Cell:

@@ -25,7 +25,7 @@ LAYERS = """
     host image node virt network storage tools ledger scratch lease noise processes questions \
     stopwatch system handicap
     topology matrix outcome expectations judgement posix faults sample stats contamination gates \
-    plan planning design controls loader records options profile
+    plan planning design controls repeats loader records options profile
     command wait files owner interrupt together
     errors units
 """

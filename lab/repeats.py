@@ -1,0 +1,96 @@
+"""
+Contaminated boots are measured again, within a limit: decided from noise alone, never from values.
+
+At the end of its round a boot is started anew if nothing of some primary metric was measured in it
+without contamination, and what measures is run in it once more. All attempts are kept; which one
+counts is said by :func:`lab.contamination.to_be_used`. What stays contaminated degrades the run.
+
+Not in a smoke run: of a single round nothing is claimed.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from lab.contamination import judge, to_be_used
+from lab.matrix import Variant
+from lab.profile import SMOKE
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from lab.plan import Boot, Plan
+    from lab.sample import Sample
+
+MOST_ATTEMPTS = 3
+"""Of one boot: it is repeated twice at most."""
+SHARE = 0.2
+"""Of the boots of a run: no more repeats than that. More noise is not to be waited out."""
+
+
+def repeats(plan: Plan) -> tuple[Boot, ...]:
+    """Every boot that the run of *plan* may have to make again, in the order of the plan."""
+    if plan.profile == SMOKE.name or not plan.design.rules:
+        return ()
+    return tuple(
+        _again(boot, attempt) for boot in plan.order for attempt in range(2, MOST_ATTEMPTS + 1)
+    )
+
+
+def contaminated(plan: Plan, samples: Iterable[Sample]) -> tuple[Boot, ...]:
+    """The first attempts of which some primary metric has no sample that is not contaminated."""
+    primary = [sample for sample in samples if sample.metric.name in plan.design.primary]
+    bad = {
+        (sample.cell, sample.round)
+        for sample in to_be_used(primary)
+        if judge(sample.noise).is_contaminated
+    }
+    return tuple(boot for boot in plan.order if (boot.cell_name, boot.round) in bad)
+
+
+@dataclass(slots=True)
+class Repeats:
+    """The repeats of one run, as it goes on."""
+
+    plan: Plan
+    _attempts: Counter[str] = field(default_factory=Counter, init=False)
+    """By the id of a first attempt: how often it was repeated, whatever came of it."""
+
+    def due(self, samples: Sequence[Sample], *, rounds: int) -> tuple[Boot, ...]:
+        """
+        The boots to be made now, after *rounds* rounds with these *samples*.
+
+        They count as made. With a cell its handicap is repeated, which is held to a share of
+        what the cell has shown.
+        """
+        if not repeats(self.plan):
+            return ()
+        again = [
+            boot
+            for boot in self._with_handicaps(contaminated(self.plan, samples))
+            if self._attempts[boot.id] + 1 < MOST_ATTEMPTS
+        ][: self._left(rounds)]
+        self._attempts.update(boot.id for boot in again)
+        return tuple(_again(boot, self._attempts[boot.id] + 1) for boot in again)
+
+    def _left(self, rounds: int) -> int:
+        sure = max(rounds, self.plan.design.min_rounds)
+        boots = sum(boot.round <= sure for boot in self.plan.order)
+        return max(0, int(SHARE * boots) - self._attempts.total())
+
+    def _with_handicaps(self, boots: Sequence[Boot]) -> list[Boot]:
+        plain = {(boot.cell, boot.round) for boot in boots}
+        return [
+            boot
+            for boot in self.plan.order
+            if boot in boots
+            or (boot.cell.variant is Variant.HANDICAP and (boot.cell.plain, boot.round) in plain)
+        ]
+
+
+def _again(boot: Boot, attempt: int) -> Boot:
+    return msgspec.structs.replace(boot, id=f"{boot.id}-a{attempt}", attempt=attempt)
