@@ -7,7 +7,7 @@ from contextlib import ExitStack, suppress
 from typing import TYPE_CHECKING
 
 from lab import expectations, trial
-from lab.contamination import judge
+from lab.contamination import judge, to_be_used
 from lab.errors import LabError, told
 from lab.expectations import Expect
 from lab.handicap import handicap_of
@@ -102,7 +102,8 @@ class Bench:
                 Outcome.UNSUPPORTED,
                 f"{support.reason}. Asked: {support.asked}. Answered: {support.answered}",
             )
-        sandbox = self._make(cell, name=f"boot{boot.position}", number=boot.position)
+        again = f"-{boot.attempt}" if boot.attempt > 1 else ""
+        sandbox = self._make(cell, name=f"boot{boot.position}{again}", number=boot.position)
         self._open = (boot, sandbox)
         expected = self.expected(cell)
         before = self.noise()
@@ -302,7 +303,7 @@ class Bench:
         plain = str(boot.cell.plain)
         samples = Run.load(self.store.path).samples
         shown = [each for each in samples if (each.cell, each.round) == (plain, boot.round)]
-        handicap = handicap_of(boot.cell, shown, pod=sandbox.pod)
+        handicap = handicap_of(boot.cell, to_be_used(shown), pod=sandbox.pod)
         if not handicap.is_any:
             reason = f"{plain} has shown nothing in round {boot.round} that it could be held to"
             raise NotMeasuredError(Outcome.NOT_RUN, reason)

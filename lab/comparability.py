@@ -211,7 +211,7 @@ def _conditions(run: Run) -> Iterator[tuple[str, str, str, str]]:
     for sample in run.valid_samples:
         for name, value in sample.conditions.items():
             yield sample.cell, sample.boot, name, value
-    for boot in run.header.plan.order:
+    for boot in run.order:
         for evidence in run.evidence.get(boot.id, ()):
             for fact in evidence.facts:
                 if fact.subject.startswith(_ADDRESS_FACTS):

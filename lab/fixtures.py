@@ -30,6 +30,8 @@ def bench(request: pytest.FixtureRequest) -> Bench:
     from lab import launch  # noqa: PLC0415 - unit tests must not need libvirt
 
     session = session_of(request.config)
+    if session.bench is not None:  # pytest had taken it for the last scenario, and it was not
+        return session.bench
     running = launch.running(
         session.decided, session.store, say=session.say, stopwatch=session.stopwatch
     )

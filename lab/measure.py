@@ -76,6 +76,7 @@ class Measure:
                 cell=str(self._boot.cell),
                 round=self._boot.round,
                 position=self._boot.position,
+                attempt=self._boot.attempt,
                 boot=self._boot.id,
                 scenario=self._scenario,
                 started=self._started.isoformat(timespec="milliseconds"),

@@ -19,6 +19,7 @@ from lab.errors import LabError, SandboxError, StoreError, told
 from lab.options import OPTIONS, Wishes
 from lab.outcome import Outcome
 from lab.records import OutcomeRecord
+from lab.repeats import repeats
 from lab.session import SESSION, Session, Verdict, scenario_of, session_of
 from lab.stopwatch import Activity
 
@@ -36,6 +37,8 @@ CLUSTER = SCENARIOS / "cluster"
 """The scenarios that only a cluster can show."""
 ENDING = {"restart": 1, "container_restart": 1, "doomed": 2}
 """The fixtures that end what other scenarios measure; the sandbox does not outlive the last."""
+MEASURES = "measure"
+"""The fixture of every scenario that records samples."""
 STORAGES = "storages"
 """The mark of a scenario that has a meaning on some storages only, which are its arguments."""
 STARTED = pytest.StashKey[tuple[datetime, float]]()
@@ -100,23 +103,31 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """
     Run every scenario that takes a sandbox once for each boot of the plan.
 
+    Those that may have to be made again are there from the beginning, and are put aside.
     The sandbox needs the boot: somebody else's fixture of that name does not, and starts nothing.
     """
     if "boot" in metafunc.fixturenames:
-        order = session_of(metafunc.config).decided.plan.order
-        metafunc.parametrize("boot", order, ids=[boot.id for boot in order], scope="session")
+        plan = session_of(metafunc.config).decided.plan
+        boots = (*plan.order, *repeats(plan))
+        metafunc.parametrize("boot", boots, ids=[boot.id for boot in boots], scope="session")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """
     Put the scenarios in the order of the plan, boot by boot; what ends a sandbox comes last.
 
-    Those that have no meaning on a boot's storage are left out.
+    Those that have no meaning on a boot's storage are left out. Of boots that are made again only
+    what measures is run: the session keeps it.
     """
-    meaningless = [item for item in items if not _has_meaning(item)]
-    if meaningless:
-        config.hook.pytest_deselected(items=meaningless)
-    items[:] = sorted((item for item in items if _has_meaning(item)), key=_turn)
+    ordered = sorted((item for item in items if _has_meaning(item)), key=_turn)
+    first = [item for item in ordered if _attempt(item) == 1]
+    for item in ordered:
+        if _attempt(item) > 1 and MEASURES in getattr(item, "fixturenames", ()):
+            session_of(config).spare.setdefault(_boot_id(item), []).append(item)
+    kept = set(first)
+    if left_out := [item for item in items if item not in kept]:
+        config.hook.pytest_deselected(items=left_out)
+    items[:] = first
 
 
 @pytest.hookimpl(wrapper=True)
@@ -237,6 +248,7 @@ def _record(session: Session, item: pytest.Item, boot: Boot) -> None:
             started=started,
             elapsed_s=time.monotonic() - began,
             console_tail=tail,
+            attempt=boot.attempt,
         )
     )
     counts = session.counts.setdefault(boot.id, {})
@@ -246,6 +258,16 @@ def _record(session: Session, item: pytest.Item, boot: Boot) -> None:
 def _boot(item: pytest.Item) -> Boot | None:
     callspec: Any = getattr(item, "callspec", None)
     return callspec.params.get("boot") if callspec is not None else None
+
+
+def _boot_id(item: pytest.Item) -> str:
+    boot = _boot(item)
+    return boot.id if boot else ""
+
+
+def _attempt(item: pytest.Item) -> int:
+    boot = _boot(item)
+    return boot.attempt if boot else 1
 
 
 def _has_meaning(item: pytest.Item) -> bool:
@@ -260,8 +282,15 @@ def _turn(item: pytest.Item) -> tuple[int, int]:
 
 
 def _end_round(session: Session, item: pytest.Item, number: int) -> None:
-    """Leave out the rounds that are left, if no more are needed: the run is complete then."""
+    """
+    Go on with what must be measured again; or else see whether more rounds are needed.
+
+    If none are, those that are left are left out: the run is complete then.
+    """
     try:
+        if again := session.again(number):
+            _go_on_with(again, item)
+            return
         if not session.ends_with(number):
             return
     except StoreError as error:  # as with an outcome that cannot be kept
@@ -273,6 +302,15 @@ def _end_round(session: Session, item: pytest.Item, number: int) -> None:
     if left:
         del every[-len(left) :]
         item.config.hook.pytest_deselected(items=left)
+
+
+def _go_on_with(items: list[pytest.Item], last: pytest.Item) -> None:
+    """Run *items* next, after the *last* one, which pytest has ended for another to follow."""
+    # Modules and folders that do not go with what follows now must be ended as well.
+    last.session._setupstate.teardown_exact(items[0])  # noqa: SLF001 - nothing public does
+    every = last.session.items
+    place = every.index(last) + 1
+    every[place:place] = items
 
 
 def _is_last_of_round(boot: Boot, nextitem: pytest.Item | None) -> bool:

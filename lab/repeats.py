@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 MOST_ATTEMPTS = 3
 """Of one boot: it is repeated twice at most."""
+NAMED = 5
+"""More boots than that are not listed."""
 SHARE = 0.2
 """Of the boots of a run: no more repeats than that. More noise is not to be waited out."""
 
@@ -50,6 +52,19 @@ def contaminated(plan: Plan, samples: Iterable[Sample]) -> tuple[Boot, ...]:
         if judge(sample.noise).is_contaminated
     }
     return tuple(boot for boot in plan.order if (boot.cell_name, boot.round) in bad)
+
+
+def degradation(plan: Plan, samples: Iterable[Sample]) -> str:
+    """What of a run that repeats is contaminated all the same, in a sentence; or nothing."""
+    left = contaminated(plan, samples) if repeats(plan) else ()
+    if not left:
+        return ""
+    named = ", ".join(boot.id for boot in left[:NAMED])
+    more = f" and {len(left) - NAMED} more" if len(left) > NAMED else ""
+    return (
+        f"Degraded: {len(left)} of {len(plan.order)} boots stay contaminated, and were not measured"
+        f" again, or not often enough to help: {named}{more}."
+    )
 
 
 @dataclass(slots=True)

@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 
+from lab.contamination import to_be_used
 from lab.design import comparisons_of
 from lab.errors import StoreError, UsageError
 from lab.matrix import Cell
 from lab.outcome import Evidence, Outcome
-from lab.plan import Design
+from lab.plan import Design, Ordering
 from lab.records import SCHEMA_VERSION, Environment, LookRecord, OutcomeRecord, RunHeader, Timeline
+from lab.repeats import degradation, repeats
 from lab.sample import Sample
 from lab.store import (
     CONSOLES,
@@ -89,7 +91,7 @@ class Run:
         samples = _read_lines(path / SAMPLES, Sample, warnings)
         recorded = _read_lines(path / OUTCOMES, OutcomeRecord, warnings)
         looks = _read_lines(path / LOOKS, LookRecord, warnings)
-        planned = {boot.id for boot in header.plan.order}
+        planned = {boot.id for boot in (*header.plan.order, *repeats(header.plan))}
         strangers = {s.boot for s in samples} | {o.boot for o in recorded}
         strangers -= planned
         if strangers:
@@ -116,10 +118,18 @@ class Run:
         ended = [look.round for look in self.looks if look.stop]
         return ended[-1] if ended else self.header.plan.rounds
 
-    @property
+    @cached_property
     def order(self) -> tuple[Boot, ...]:
-        """The boots that it set out for, in their order."""
-        return tuple(boot for boot in self.header.plan.order if boot.round <= self.rounds)
+        """The boots that it set out for, in their order; those made again end their round."""
+        plan = self.header.plan
+        begun = {s.boot for s in self.samples} | {o.boot for o in self.recorded}
+        again = [boot for boot in repeats(plan) if boot.id in begun]
+        order = [boot for boot in plan.order if boot.round <= self.rounds]
+        if plan.ordering is Ordering.SEQUENTIAL:  # its rounds do not follow each other
+            return tuple(sorted([*order, *again], key=lambda boot: (boot.position, boot.attempt)))
+        return tuple(
+            sorted([*order, *again], key=lambda boot: (boot.round, boot.attempt, boot.position))
+        )
 
     @cached_property
     def distrusted(self) -> Mapping[str, str]:
@@ -157,6 +167,16 @@ class Run:
             for sample in self.samples
             if sample.boot not in self.distrusted and (sample.boot, sample.scenario) not in invalid
         )
+
+    @cached_property
+    def used_samples(self) -> tuple[Sample, ...]:
+        """The valid samples of the attempts that count, where a boot was made again."""
+        return to_be_used(self.valid_samples)
+
+    @property
+    def degradation(self) -> str:
+        """What stays contaminated though it was measured again as often as may be; or nothing."""
+        return degradation(self.header.plan, self.valid_samples)
 
 
 def exit_status(run: Run) -> int:

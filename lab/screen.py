@@ -129,6 +129,8 @@ class LiveScreen:
 
     def begin(self, boot: Boot) -> None:
         """Start the clock of the boot's row."""
+        if boot.id not in self._rows:  # one that is made again
+            self._insert(_Row(boot))
         self._current = self._rows[boot.id]
         self._current.started = time.monotonic()
         self._current.phase = "starting"
@@ -145,6 +147,12 @@ class LiveScreen:
         row.phase = ""
         row.elapsed_s = time.monotonic() - (row.started or time.monotonic())
         self._current = None
+
+    def _insert(self, row: _Row) -> None:
+        """Put a row after those that are done: it is its turn."""
+        rows = list(self._rows.values())
+        rows.insert(sum(each.started is not None for each in rows), row)
+        self._rows = {each.boot.id: each for each in rows}
 
     def _visible(self) -> list[_Row]:
         """The rows that fit the screen: those around the boot that is at its turn."""

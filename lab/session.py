@@ -13,6 +13,8 @@ from lab.errors import CommandError, LabError, SandboxError, ToolOutputError, to
 from lab.looks import Looks
 from lab.options import Wishes
 from lab.outcome import Outcome
+from lab.repeats import Repeats
+from lab.run import Run
 from lab.stopwatch import Stopwatch
 
 if TYPE_CHECKING:
@@ -41,7 +43,11 @@ class Session:
     counts: dict[str, dict[Outcome, int]] = field(default_factory=dict)
     """By boot: how many scenarios had each outcome."""
 
+    spare: dict[str, list[pytest.Item]] = field(default_factory=dict)
+    """What measures, for each boot that may have to be made again; by its id."""
+
     looks: Looks = field(init=False)
+    repeats: Repeats = field(init=False)
     is_lost: bool = False
     """Whether the node no longer answers: nothing can be measured on it any more."""
     lost_boot: str = ""
@@ -49,6 +55,16 @@ class Session:
 
     def __post_init__(self) -> None:
         self.looks = Looks(self.store, self.stopwatch)
+        self.repeats = Repeats(self.store.header.plan)
+
+    def again(self, number: int) -> list[pytest.Item]:
+        """What is to be run again before round *number* is over, since it was disturbed."""
+        if self.is_lost or not self.spare:
+            return []
+        due = self.repeats.due(Run.load(self.store.path).valid_samples, rounds=number)
+        if due:
+            self.say(f"contaminated, and measured again: {', '.join(boot.id for boot in due)}")
+        return [item for boot in due for item in self.spare.get(boot.id, ())]
 
     def ends_with(self, number: int) -> bool:
         """Whether the run is to end with round *number*, which is over: looked at, and kept."""

@@ -7,10 +7,14 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from lab import plan
+from lab.contamination import RULES_VERSION
 from lab.matrix import DEFAULT_CELLS, Cell, Network, Runtime, Storage
 from lab.outcome import Evidence, Fact, Outcome
 from lab.records import Environment, LookRecord, OutcomeRecord, RunHeader, RunStatus, Timeline
+from lab.repeats import repeats
 from lab.run import Run
 from lab.sample import Better, Metric, Sample
 from lab.store import Store
@@ -135,6 +139,10 @@ class FakeRun:
     trouble: Mapping[str, Trouble] = field(default_factory=dict)
     contradicted: frozenset[str] = frozenset()
     """Boots whose evidence after the measurements does not fit."""
+    disturbed: frozenset[str] = frozenset()
+    """Boots beside which somebody else was at work."""
+    again: frozenset[str] = frozenset()
+    """The repeats that were made, by their ids."""
     metrics: Sequence[FakeMetric] = METRICS
     excluded: Sequence[plan.Exclusion] = ()
     status: RunStatus = RunStatus.COMPLETE
@@ -170,7 +178,8 @@ class FakeRun:
         now = CREATED + timedelta(seconds=70)
         for look in self.looks:
             store.add_look(look)
-        for boot in Run.load(store.path).order:
+        again = [boot for boot in repeats(store.header.plan) if boot.id in self.again]
+        for boot in sorted([*Run.load(store.path).order, *again], key=_turn):
             now = self._boot(store, boot, now, generator)
         total = (now - CREATED).total_seconds()
         store.set_timeline(
@@ -201,10 +210,14 @@ class FakeRun:
             hit = trouble is not None and trouble.hits(boot, scenario)
             elapsed_s = round(generator.uniform(0.4, 3.2), 3)
             if fake and is_up and not hit:
-                store.add_sample(_sample(store, fake, boot, now, generator))
+                sample = _sample(store, fake, boot, now, generator)
+                if boot.id in self.disturbed:
+                    sample = msgspec.structs.replace(sample, noise={"host_foreign_cpu": 1.0})
+                store.add_sample(sample)
             store.add_outcome(
                 OutcomeRecord(
                     boot=boot.id,
+                    attempt=boot.attempt,
                     cell=str(cell),
                     round=boot.round,
                     scenario=scenario,
@@ -221,6 +234,23 @@ class FakeRun:
                 boot.id, evidence(cell, "after", holds=boot.id not in self.contradicted)
             )
         return now + timedelta(seconds=9)
+
+
+def repeated() -> FakeRun:
+    """Two rounds in which a boot was contaminated and made again, and another stayed so."""
+    return FakeRun(
+        profile="standard",
+        rounds=2,
+        design=plan.Design(
+            primary=("tcp_out_goodput",), min_rounds=2, max_rounds=2, rules=RULES_VERSION
+        ),
+        disturbed=frozenset({"tcfilter+9p+reference-r1", "none+9p+reference-r2"}),
+        again=frozenset({"tcfilter+9p+reference-r1-a2"}),
+    )
+
+
+def _turn(boot: plan.Boot) -> tuple[int, int, int]:
+    return boot.round, boot.attempt, boot.position
 
 
 def evidence(cell: Cell, phase: str, *, holds: bool = True) -> Evidence:
@@ -284,6 +314,7 @@ def _sample(
         round=boot.round,
         position=boot.position,
         boot=boot.id,
+        attempt=boot.attempt,
         scenario=fake.scenario,
         started=now.isoformat(),
         elapsed_s=1.0,

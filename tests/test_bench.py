@@ -601,14 +601,21 @@ HANDICAP = f"{TCFILTER}+handicap"
 
 
 def show(
-    rig: Rig, *, cell: str = TCFILTER, number: int = 1, metric: str = "tcp_out_goodput"
+    rig: Rig,
+    *,
+    cell: str = TCFILTER,
+    number: int = 1,
+    metric: str = "tcp_out_goodput",
+    value: float = 100e6,
+    attempt: int = 1,
+    noise: dict[str, float | None] | None = None,
 ) -> None:
     """A sample of the plain cell, as a scenario would have recorded it."""
     rig.store.add_sample(
         Sample(
             metric=Metric(metric, Unit.BIT_PER_SECOND, Better.HIGHER, metric),
-            value=100e6, cell=cell, round=number, position=1, boot=TCFILTER, scenario="a",
-            started="", elapsed_s=1.0, raw=None, noise={},
+            value=value, cell=cell, round=number, position=1, boot=TCFILTER, scenario="a",
+            started="", elapsed_s=1.0, raw=None, noise=noise or {}, attempt=attempt,
         )
     )  # fmt: skip
 
@@ -655,6 +662,26 @@ def test_a_handicap_is_held_to_what_its_cell_has_shown_in_this_round_or_not_run(
     assert caught.value.outcome is Outcome.NOT_RUN
     rig.bench.close()
     assert rig.told()[-1] == "boot3 stop"
+
+
+def test_a_handicap_is_held_to_the_attempt_that_counts(rig: Rig) -> None:
+    show(rig, value=7e6, noise=BURNT)
+    show(rig, value=100e6, attempt=2)
+    rig.node.reply("qdisc show", gathered({TOWARDS_NODE: TBF}))
+
+    rig.bench.open(boot(HANDICAP))
+
+    assert any("tbf rate 94279539bit" in line for line in rig.node.ran)
+
+
+def test_a_sandbox_that_is_made_again_has_a_name_of_its_own_and_the_same_address(rig: Rig) -> None:
+    first = boot()
+
+    rig.bench.open(first)
+    rig.bench.close()
+    rig.bench.open(msgspec.structs.replace(first, id=f"{first.id}-a2", attempt=2))
+
+    assert [(made.name, made.number) for made in rig.made] == [("boot3", 3), ("boot3-2", 3)]
 
 
 def test_a_node_that_cannot_hold_a_handicap_is_the_benchs_fault(rig: Rig) -> None:

@@ -24,7 +24,7 @@ from lab.errors import (
     StoreError,
 )
 from lab.matrix import Cell
-from lab.outcome import Outcome
+from lab.outcome import Evidence, Fact, Outcome
 from lab.plan import Boot, Design, Plan, make
 from lab.profile import SMOKE, STANDARD, Profile
 from lab.pytest_plugin import Handover
@@ -61,6 +61,7 @@ PLAN = Plan(
     ),
 )
 WORKS = "def test_works(sandbox): pass\n"
+PROOF = Fact(subject="kind", source="ip link", expected="tun", observed="tun", holds=True)
 
 
 @dataclass
@@ -73,6 +74,8 @@ class FakeBench:
     """Cells that are known not to work."""
     fails: dict[str, Exception] = field(default_factory=dict)
     """By call, e.g. ``open tcfilter+9p+reference`` or ``close``."""
+    disturbed: set[str] = field(default_factory=set)
+    """Boots beside which somebody else is at work."""
     is_open: str | None = None
     setting: Any = field(default_factory=lambda: SimpleNamespace(node="the node"))
 
@@ -85,6 +88,7 @@ class FakeBench:
         assert self.is_open is None
         self.is_open = boot.id
         self._called(f"open {boot.id}")
+        self.store.add_evidence(boot.id, Evidence(phase="before", facts=(PROOF,), raw={}))
         return SimpleNamespace(cell=boot.cell, id=boot.id)
 
     def restart(self) -> None:
@@ -121,6 +125,8 @@ class FakeBench:
 
     def noise_since(self, before: str) -> dict[str, float | None]:
         assert before == "noise"
+        if self.is_open in self.disturbed:
+            return {"host_foreign_cpu": 1.0}
         return {"host_stolen": 0.0, "node_stolen": None}
 
 
@@ -885,3 +891,162 @@ def test_a_look_that_cannot_be_kept_ends_the_run_in_order(
     assert run.status == pytest.ExitCode.INTERRUPTED
     assert [record.round for record in run.records] == [1, 1, 2, 2]
     assert any("the disk is full" in line for line in run.screen.told)
+
+
+FLOW = """\
+from lab.sample import Better, Metric
+from lab.units import Unit
+FLOW = Metric("tcp_out_goodput", Unit.BIT_PER_SECOND, Better.HIGHER, "TCP")
+def test_flow(sandbox, measure):
+    with measure.watching():
+        pass
+    measure(FLOW, 5.0)
+"""
+
+
+def repeating(runner: Runner, *, rounds: int = 2, profile: str = "standard") -> list[str]:
+    """Let the run have so many rounds of three cells; return its boots, in order."""
+    design = Design(primary=("tcp_out_goodput",), min_rounds=rounds, max_rounds=rounds, rules=1)
+    cells = [Cell.parse(name) for name in ORDER]
+    runner.plan_anew(make(cells, profile=profile, rounds=rounds, seed=1, design=design))
+    return [boot.id for boot in runner.plan.order]
+
+
+def in_order(run: Finished) -> list[str]:
+    """The boots that were opened."""
+    opened = [call for call in run.bench.calls if call.startswith("open ")]
+    assert [call.removeprefix("close ") for call in run.bench.calls if "close" in call] == [
+        call.removeprefix("open ") for call in opened
+    ], "each is closed before the next"
+    return [call.removeprefix("open ") for call in opened]
+
+
+def test_a_contaminated_boot_is_measured_again_at_the_end_of_its_round(runner: Runner) -> None:
+    boots = repeating(runner)
+    runner.bench.disturbed = {boots[0]}
+
+    run = runner.run(WORKS, test_b=FLOW, test_c=WORKS)
+
+    again = f"{boots[0]}-a2"
+    assert in_order(run) == [*boots[:3], again, *boots[3:]]
+    assert [record.scenario for record in run.of(again)] == ["test_b.py::test_flow"]
+    assert run.of(again)[0].attempt == 2
+    assert {outcome for _, outcome in run.outcomes} == {Outcome.PASS}
+    assert run.bench.calls.count("up") == 1
+    assert f"contaminated, and measured again: {again}" in run.screen.told
+    assert f"begin {again}" in run.screen.told
+    assert f"end {again}: 1 PASS" in run.screen.told
+
+
+def test_it_does_not_matter_in_which_file_a_round_ends_and_begins(runner: Runner) -> None:
+    boots = repeating(runner)
+    runner.bench.disturbed = {boots[0]}
+    ends = "def test_ends(sandbox, restart): pass\n"
+
+    run = runner.run(WORKS + ends, test_b=FLOW)
+
+    assert in_order(run) == [*boots[:3], f"{boots[0]}-a2", *boots[3:]]
+    assert {outcome for _, outcome in run.outcomes} == {Outcome.PASS}
+
+
+def test_samples_of_all_attempts_are_kept_and_the_clean_one_is_used(runner: Runner) -> None:
+    boots = repeating(runner)
+    runner.bench.disturbed = {boots[1]}
+
+    loaded = Run.load(runner.run(FLOW).store.path)
+
+    assert [(sample.boot, sample.attempt) for sample in loaded.samples if sample.attempt > 1] == [
+        (f"{boots[1]}-a2", 2)
+    ]
+    assert len(loaded.samples) == len(boots) + 1
+    assert {sample.boot for sample in loaded.used_samples} == {
+        f"{boots[1]}-a2", *boots[:1], *boots[2:]
+    }  # fmt: skip
+    assert [boot.id for boot in loaded.order] == [*boots[:3], f"{boots[1]}-a2", *boots[3:]]
+    assert loaded.degradation == ""
+    assert loaded.warnings == ()
+
+
+def test_the_last_round_has_its_repeats_too_on_the_same_bench(runner: Runner) -> None:
+    boots = repeating(runner)
+    runner.bench.disturbed = {boots[-1]}
+
+    run = runner.run(WORKS, test_b=FLOW)
+
+    assert in_order(run) == [*boots, f"{boots[-1]}-a2"]
+    assert [call for call in run.bench.calls if call in {"up", "down"}] == ["up", "down"]
+    assert run.status == 0
+
+
+def test_what_stays_contaminated_is_not_measured_for_ever_and_degrades_the_run(
+    runner: Runner,
+) -> None:
+    boots = repeating(runner, rounds=4)
+    runner.bench.disturbed = {boots[0], f"{boots[0]}-a2", f"{boots[0]}-a3"}
+
+    run = runner.run(FLOW)
+
+    again = [f"{boots[0]}-a2", f"{boots[0]}-a3"]
+    assert in_order(run) == [*boots[:3], *again, *boots[3:]]
+    assert Run.load(run.store.path).degradation == (
+        "Degraded: 1 of 12 boots stay contaminated, and were not measured again, or not often"
+        f" enough to help: {boots[0]}."
+    )
+
+
+def test_no_more_than_a_fifth_is_measured_again(runner: Runner) -> None:
+    boots = repeating(runner)
+    runner.bench.disturbed = set(boots)
+
+    run = runner.run(FLOW)
+
+    assert in_order(run) == [*boots[:3], f"{boots[0]}-a2", *boots[3:]]
+    assert "5 of 6 boots" in Run.load(run.store.path).degradation
+
+
+def test_smoke_measures_nothing_again(runner: Runner) -> None:
+    boots = repeating(runner, rounds=1, profile="smoke")
+    runner.bench.disturbed = set(boots)
+
+    run = runner.run(FLOW)
+
+    assert in_order(run) == boots
+    assert Run.load(run.store.path).degradation == ""
+
+
+def test_repeats_come_before_the_look_at_the_precision(
+    runner: Runner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[int] = []
+
+    def widths(run: Run) -> dict[str, float]:
+        seen.append(len(run.samples))
+        return {"a / b: m": 0.01}
+
+    monkeypatch.setattr(looks, "half_widths", widths)
+    design = Design(primary=("tcp_out_goodput",), min_rounds=2, max_rounds=6, rules=1)
+    cells = [Cell.parse(name) for name in ORDER]
+    runner.plan_anew(make(cells, profile="publish", rounds=6, seed=1, design=design))
+    boots = [boot.id for boot in runner.plan.order]
+    runner.bench.disturbed = {boots[4]}
+
+    run = runner.run(WORKS, test_b=FLOW)
+
+    assert in_order(run) == [*boots[:6], f"{boots[4]}-a2"]
+    assert seen == [7]
+    assert run.status == 0
+
+
+def test_a_node_that_is_lost_is_not_measured_again(runner: Runner) -> None:
+    boots = repeating(runner)
+    runner.bench.disturbed = {boots[0]}
+    runner.bench.fails = {
+        f"open {boots[2]}": ProvisionError("gone", remedy="none"),
+        "node": ProvisionError("gone", remedy="none"),
+    }
+
+    run = runner.run(FLOW)
+
+    assert [call for call in run.bench.calls if call.startswith("open")] == [
+        f"open {boot}" for boot in boots[:3]
+    ]

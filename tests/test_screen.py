@@ -5,6 +5,7 @@ from __future__ import annotations
 from io import StringIO
 from typing import TYPE_CHECKING
 
+import msgspec
 import pytest
 from rich.console import Console
 
@@ -246,3 +247,17 @@ def test_a_long_plan_shows_the_rows_around_the_boot_at_its_turn() -> None:
     assert len(shown) == 16
     assert plan.order[40] in shown
     assert shown == list(plan.order[32:48])
+
+
+def test_a_boot_that_is_made_again_stands_after_those_that_are_done(table: LiveScreen) -> None:
+    again = msgspec.structs.replace(FIRST, id=f"{FIRST.id}-a2", attempt=2)
+    for boot in (FIRST, SECOND):
+        table.begin(boot)
+        table.end(boot, {Outcome.PASS: 1})
+
+    table.begin(again)
+    table.end(again, {Outcome.PASS: 1})
+
+    assert [row.boot.id for row in table._visible()] == [
+        FIRST.id, SECOND.id, again.id, PLAN.order[2].id,
+    ]  # fmt: skip

@@ -14,10 +14,11 @@ from lab.design import comparisons_of
 from lab.errors import StoreError, UsageError
 from lab.matrix import CONTROL_CELLS, DEFAULT_CELLS, Cell
 from lab.outcome import Evidence, Outcome
+from lab.plan import Ordering
 from lab.records import SCHEMA_VERSION, RunStatus
 from lab.run import BENCH_FAILED, Run, exit_status, find_run
 from lab.store import Store, checked_name
-from tests.fake_run import CHECKS, FakeRun, Trouble, evidence
+from tests.fake_run import CHECKS, FakeRun, Trouble, evidence, repeated
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -364,3 +365,56 @@ def _edit_header(path: Path, edit: Callable[[dict[str, Any]], object]) -> None:
     header = json.loads((path / "run.json").read_text())
     edit(header)
     (path / "run.json").write_text(json.dumps(header))
+
+
+@pytest.fixture
+def again(tmp_path: Path) -> Run:
+    return Run.load(repeated().write(tmp_path))
+
+
+def test_repeats_stand_at_the_end_of_their_round(again: Run) -> None:
+    first = [boot.id for boot in again.header.plan.order if boot.round == 1]
+
+    assert [boot.id for boot in again.order if boot.round == 1] == [
+        *first, "tcfilter+9p+reference-r1-a2",
+    ]  # fmt: skip
+    assert again.warnings == ()
+
+
+def test_where_rounds_do_not_follow_each_other_a_repeat_follows_its_boot(again: Run) -> None:
+    plan = msgspec.structs.replace(again.header.plan, ordering=Ordering.SEQUENTIAL)
+    run = replace(again, header=msgspec.structs.replace(again.header, plan=plan))
+
+    ids = [boot.id for boot in run.order]
+
+    place = ids.index("tcfilter+9p+reference-r1")
+    assert ids[place + 1] == "tcfilter+9p+reference-r1-a2"
+
+
+def test_a_repeat_that_no_plan_would_make_is_left_out(tmp_path: Path) -> None:
+    path = FakeRun(cells=CELLS, rounds=2).write(tmp_path)
+    with (path / "samples.jsonl").open("a") as file:
+        line = (path / "samples.jsonl").read_text().splitlines()[0]
+        file.write(line.replace("-r1", "-r1-a2") + "\n")
+
+    run = Run.load(path)
+
+    assert "left out, as not in the plan" in run.warnings[0]
+    assert not any(sample.boot.endswith("-a2") for sample in run.samples)
+
+
+def test_samples_of_the_attempt_that_counts_are_used_and_all_are_valid(again: Run) -> None:
+    of_cell = [each for each in again.valid_samples if each.cell == "tcfilter+9p+reference"]
+    used = [each for each in again.used_samples if each.cell == "tcfilter+9p+reference"]
+
+    assert {(each.round, each.attempt) for each in of_cell} == {(1, 1), (1, 2), (2, 1)}
+    assert {(each.round, each.attempt) for each in used} == {(1, 2), (2, 1)}
+
+
+def test_what_stays_contaminated_is_told(again: Run) -> None:
+    boots = len(again.header.plan.order)
+
+    assert again.degradation == (
+        f"Degraded: 1 of {boots} boots stay contaminated, and were not measured again, or not often"
+        " enough to help: none+9p+reference-r2."
+    )

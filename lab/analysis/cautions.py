@@ -51,6 +51,8 @@ def _of_run(run: Run, twin: Control, handicap: Control) -> Iterator[Caution]:
             name="blunt",
             text="The handicap was not found: what this run does not find may be there.",
         )
+    if run.degradation:
+        yield Caution(name="degraded", text=run.degradation)
     for warning in plan.warnings:
         yield Caution(name="sequential-order", text=warning)
     if plan.design.rules not in {0, RULES_VERSION}:

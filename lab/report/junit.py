@@ -37,7 +37,7 @@ def render(run: Run) -> str:
         samples[sample.boot, sample.scenario].append(sample)
 
     root = _element(None, "testsuites", name=run.header.id, **_totals(run.outcomes))
-    for boot in run.header.plan.order:
+    for boot in run.order:
         if records := outcomes[boot.id]:
             suite = _element(
                 root,
@@ -55,7 +55,8 @@ def render(run: Run) -> str:
 
 def _name(record: OutcomeRecord, boot: Boot, *, rounds: int) -> str:
     """With several rounds the round is in the name: viewers merge cases of one name."""
-    return record.scenario if rounds == 1 else f"{record.scenario}[r{boot.round}]"
+    again = f"-a{boot.attempt}" if boot.attempt > 1 else ""
+    return f"{record.scenario}[r{boot.round}{again}]" if rounds > 1 or again else record.scenario
 
 
 def _case(suite: Element, name: str, record: OutcomeRecord, samples: Sequence[Sample]) -> None:

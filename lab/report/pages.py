@@ -178,7 +178,7 @@ def _boot_line(
     console = f"{CONSOLES}/{boot.id}.log"
     return BootLine(
         id=boot.id,
-        label=f"r{boot.round}",
+        label=f"r{boot.round}" + (f"-a{boot.attempt}" if boot.attempt > 1 else ""),
         position=boot.position,
         started=f"{min(record.started for record in mine):%H:%M:%S}" if mine else "",
         elapsed=format_duration(sum(record.elapsed_s for record in mine)) if mine else "",

@@ -76,7 +76,7 @@ class Panel:
 def panels(run: Run) -> tuple[Panel, ...]:
     """A panel for each metric, in the order in which the run first met them."""
     by_metric: dict[str, list[Sample]] = defaultdict(list)
-    for sample in run.valid_samples:
+    for sample in run.used_samples:
         by_metric[sample.metric.name].append(sample)
     return tuple(_panel(run, samples) for samples in by_metric.values())
 

@@ -63,7 +63,7 @@ def verdict(run: Run) -> str:
     cells = run.header.plan.plain_cells
     measured = {sample.cell for sample in run.valid_samples}
     failed = {record.cell for record in run.outcomes if record.outcome.is_bad}
-    failed |= {boot.cell_name for boot in run.header.plan.order if boot.id in run.distrusted}
+    failed |= {boot.cell_name for boot in run.order if boot.id in run.distrusted}
     unsupported = _lacking(run, Outcome.UNSUPPORTED) & set(cells)
     skipped = _lacking(run, Outcome.NOT_RUN) & set(cells)
     possible = [cell for cell in cells if cell not in unsupported]
@@ -126,7 +126,15 @@ def notices(run: Run) -> tuple[str, ...]:
     local = run.environment.local_artefacts if run.environment else ""
     built = (f"Built locally, and not upstream's: {local}.",) if local else ()
     rounds = (told,) if (told := ending(run)) else ()
-    return (*ended[run.header.status], *rounds, *run.header.plan.warnings, *built, *run.warnings)
+    degraded = (told,) if (told := run.degradation) else ()
+    return (
+        *ended[run.header.status],
+        *rounds,
+        *degraded,
+        *run.header.plan.warnings,
+        *built,
+        *run.warnings,
+    )
 
 
 def problems(run: Run) -> tuple[Problem, ...]:

@@ -104,7 +104,7 @@ def build(run: Run) -> Report:
     """Decide everything that a report of *run* says."""
     header = run.header
     every = panels(run)
-    boots = {boot.id for boot in header.plan.order}
+    boots = {boot.id for boot in run.order}
     return Report(
         header=header,
         is_good=exit_status(run) == 0,

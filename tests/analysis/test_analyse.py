@@ -12,16 +12,18 @@ import pytest
 
 from lab.analysis import Analysis, ControlStatus, Correction, Mark, analyse
 from lab.plan import Ordering, Role
+from lab.run import Run
 from lab.sample import Better, Metric
 from lab.stats.effect import Flag, compare
 from lab.stats.verdict import Verdict
 from lab.units import Unit
 from tests.campaigns import STOLEN, campaign
+from tests.fake_run import repeated
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from pathlib import Path
 
-    from lab.run import Run
     from lab.sample import Sample
 
 GOODPUT = Metric("tcp_out_goodput", Unit.BIT_PER_SECOND, Better.HIGHER, "TCP")
@@ -427,3 +429,12 @@ def test_what_reading_the_run_forgave_is_kept() -> None:
     run = dataclasses.replace(campaign(table()), warnings=("samples.jsonl: a torn line",))
 
     assert "damaged" in names(analyse(run))
+
+
+def test_a_run_in_which_boots_stay_contaminated_says_so(tmp_path: Path) -> None:
+    run = Run.load(repeated().write(tmp_path))
+
+    (caution,) = [each for each in analyse(run).cautions if each.name == "degraded"]
+
+    assert caution.text == run.degradation
+    assert (caution.cell, caution.metric) == ("", "")

@@ -15,10 +15,10 @@ from lab.matrix import CONTROL_CELLS, CONTROLS, DEFAULT_CELLS, Cell, cells_of
 from lab.outcome import Outcome
 from lab.plan import Design
 from lab.records import LookRecord, RunStatus
-from lab.report import html, verdict
+from lab.report import html, verdict, view
 from lab.run import Run, exit_status
 from lab.stats.precision import Stop
-from tests.fake_run import CHECKS, CONSOLE, METRICS, NO_DAX, FakeRun, Trouble
+from tests.fake_run import CHECKS, CONSOLE, METRICS, NO_DAX, FakeRun, Trouble, repeated
 from tests.report.conftest import DAX
 from tests.report.page import Node, parse
 
@@ -577,3 +577,20 @@ def test_rounds_that_were_not_needed_are_nobodys_failure(tmp_path: Path) -> None
     assert "4 rounds of at most 6" in document.one("dl", class_="facts").text
     assert "of 6 boots" not in document.text
     assert "NOT-RUN" not in document.text
+
+
+def test_repeats_have_a_place_of_their_own_and_what_stays_contaminated_is_said(
+    tmp_path: Path,
+) -> None:
+    run = Run.load(repeated().write(tmp_path))
+
+    built = view.build(run)
+
+    assert run.degradation in built.notices
+    mine = next(each for each in built.pages if str(each.cell) == "tcfilter+9p+reference")
+    assert [boot.label for boot in mine.boots] == ["r1", "r1-a2", "r2"]
+    panel = next(each for each in built.panels if each.metric.name == "tcp_out_goodput")
+    row = panel.row(Cell.parse("tcfilter+9p+reference"))
+    assert row is not None
+    assert row.strip is not None
+    assert len(row.strip.dots) == 2, "a value for each round"

@@ -6,7 +6,7 @@ from xml.etree import ElementTree
 from lab.outcome import Outcome
 from lab.report import junit
 from lab.run import Run
-from tests.fake_run import CHECKS, METRICS, FakeRun, Trouble
+from tests.fake_run import CHECKS, METRICS, FakeRun, Trouble, repeated
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -91,3 +91,13 @@ def test_control_bytes_become_visible(tmp_path: Path) -> None:
 
 def test_a_run_without_outcomes_is_valid_xml(tmp_path: Path) -> None:
     assert root(Run.load(FakeRun(cells=()).write(tmp_path))).get("tests") == "0"
+
+
+def test_a_boot_that_was_made_again_is_a_suite_and_cases_of_its_own(tmp_path: Path) -> None:
+    run = Run.load(repeated().write(tmp_path))
+
+    suites = [suite.get("name") for suite in root(run).iter("testsuite")]
+    names = [case.get("name") for case in cases(run, "tcfilter+9p+reference")]
+    assert "tcfilter+9p+reference-r1-a2" in suites
+    assert f"{METRICS[0].scenario}[r1]" in names
+    assert f"{METRICS[0].scenario}[r1-a2]" in names
