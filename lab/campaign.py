@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
     from lab.labs import LabRecord
     from lab.launch import Decided
+    from lab.lease import Lease
     from lab.options import Wishes
     from lab.plan import Plan
     from lab.screen import Screen
@@ -38,18 +39,32 @@ if TYPE_CHECKING:
 def run_matrix(wishes: Wishes, console: Console) -> int:
     """Decide, run the scenarios of every boot, write the report; return the exit status."""
     stopwatch = Stopwatch()
-    with plain(console, total=0) as beginning:
-        decided = launch.decide(wishes, say=beginning.say, stopwatch=stopwatch)
-    expected_s = _expected_s(wishes, decided.plan)
-    store = launch.open_store(decided)
+    with ExitStack() as holding:
+        with plain(console, total=0) as beginning:
+            say = beginning.say
+            decided = launch.decide(wishes, say=say, stopwatch=stopwatch)
+            alone = launch.leased(
+                decided, "about to measure", is_alone=True, say=say, stopwatch=stopwatch
+            )
+            lease = holding.enter_context(alone)
+        return _run_matrix(decided, lease, stopwatch, console)
+
+
+def _run_matrix(decided: Decided, lease: Lease, stopwatch: Stopwatch, console: Console) -> int:
+    """Run what is *decided* on a machine that is ours."""
     plan = decided.plan
+    expected_s = _expected_s(decided.wishes, plan)
+    store = launch.open_store(decided)
+    lease.tell(f"measuring into {store.path.absolute()}")
     most = "at most " if plan.design.min_rounds < plan.rounds else ""
     console.print(f"{most}{len(plan.order)} boots, seed {plan.seed}, into {store.path}")
     status: int = pytest.ExitCode.INTERRUPTED
     try:
         with ExitStack() as stack:
             screen = stack.enter_context(_screen(console, decided, expected_s))
-            session = Session(decided=decided, store=store, stopwatch=stopwatch, screen=screen)
+            session = Session(
+                decided=decided, store=store, stopwatch=stopwatch, screen=screen, lease=lease
+            )
             stack.enter_context(session.stack)
             status = pytest.main(_arguments(), plugins=[Handover(session)])
     finally:
@@ -66,10 +81,20 @@ def run_matrix(wishes: Wishes, console: Console) -> int:
 
 def bring_up_alone(wishes: Wishes, *, say: Callable[[str], None]) -> LabRecord:
     """Bring the topology up, ready for sandboxes, and leave it up."""
-    decided = launch.decide(wishes, say=say, stopwatch=Stopwatch())
+    stopwatch = Stopwatch()
+    decided = launch.decide(wishes, say=say, stopwatch=stopwatch)
+    shared = launch.leased(
+        decided, "bringing a lab up", is_alone=False, say=say, stopwatch=stopwatch
+    )
+    with shared:
+        return _bring_up_alone(decided, say=say)
 
+
+def _bring_up_alone(decided: Decided, *, say: Callable[[str], None]) -> LabRecord:
     # Several may be brought up at once: none writes into another's consoles.
-    consoles = wishes.output / "consoles" / f"{datetime.now(UTC):%Y-%m-%dT%H-%M-%S}-{os.getpid()}"
+    consoles = (
+        decided.wishes.output / "consoles" / f"{datetime.now(UTC):%Y-%m-%dT%H-%M-%S}-{os.getpid()}"
+    )
 
     def console(name: str) -> Path:
         return consoles / f"{name}.log"

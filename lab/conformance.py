@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -55,7 +56,7 @@ def run_conformance(wishes: Wishes, console: Console, *, focus: str | None = Non
         ArtefactError: if the artefacts are not here.
     """
     stopwatch = Stopwatch()
-    with plain(console, total=0) as screen:
+    with plain(console, total=0) as screen, ExitStack() as holding:
         everything = replace(wishes, cells=wishes.cells or EVERY, controls=Controls.NONE)
         decided, kit = _decided(
             launch.decide(everything, say=screen.say, stopwatch=stopwatch),
@@ -63,7 +64,12 @@ def run_conformance(wishes: Wishes, console: Console, *, focus: str | None = Non
         )
         program = kit.artefacts.path(critest.CRITEST).read_bytes()
         targets = tuple(_targets(decided.plan.cells, kit))
+        shared = launch.leased(
+            decided, "running critest", is_alone=False, say=screen.say, stopwatch=stopwatch
+        )
+        lease = holding.enter_context(shared)
         store = launch.open_store(decided)
+        lease.tell(f"running critest into {store.path.absolute()}")
         summaries: list[Summary] = []
         try:
             with launch.running(decided, store, say=screen.say, stopwatch=stopwatch) as bench:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING
 
 import pytest
@@ -36,6 +36,15 @@ def bench(request: pytest.FixtureRequest) -> Bench:
         session.decided, session.store, say=session.say, stopwatch=session.stopwatch
     )
     with _as_fault_of_the_bench():
+        if session.lease is None:
+            alone = launch.leased(
+                session.decided,
+                f"measuring into {session.store.path.absolute()}",
+                is_alone=True,
+                say=_aloud(request.config),
+                stopwatch=session.stopwatch,
+            )
+            session.lease = session.stack.enter_context(alone)
         session.bench = session.stack.enter_context(running)
     return session.bench
 
@@ -101,6 +110,17 @@ def job_limits_iops(bench: Bench, sandbox: Sandbox) -> Mapping[str, int]:  # noq
 def measure(request: pytest.FixtureRequest, bench: Bench, boot: Boot) -> Measure:
     """Records samples of this scenario; see :class:`Measure`."""
     return Measure(bench, boot, scenario=scenario_of(request.node))
+
+
+def _aloud(config: pytest.Config) -> Callable[[str], None]:
+    """Say something although pytest keeps for itself what a fixture says."""
+
+    def say(text: str) -> None:
+        capture = config.pluginmanager.get_plugin("capturemanager")
+        with nullcontext() if capture is None else capture.global_and_fixture_disabled():
+            config.get_terminal_writer().line(f"\n{text}")
+
+    return say
 
 
 @contextmanager

@@ -5,18 +5,18 @@ from __future__ import annotations
 import secrets
 import sys
 import time
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from lab import host, labs, prepare
+from lab import host, labs, lease, prepare
 from lab.bench import Bench
 from lab.cluster import kit as kits
 from lab.environment import environment
 from lab.errors import StoreError
 from lab.image import emulator
-from lab.image.build import build
+from lab.image.build import build, is_built
 from lab.image.lock import load
 from lab.loader import load_topology
 from lab.machine import Start
@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from lab.host import Chosen
     from lab.image.build import Images
     from lab.image.lock import Lock
+    from lab.lease import Lease
     from lab.options import Wishes
     from lab.plan import Plan
     from lab.profile import Profile
@@ -77,9 +78,16 @@ def decide(wishes: Wishes, *, say: Callable[[str], None], stopwatch: Stopwatch) 
     topology = load_topology(wishes.topology)
     choose = kits.choose_for_cluster if topology.is_cluster else kits.choose
     cells, kit = choose(wishes.cells, directory=wishes.artefacts, lock_file=wishes.lock, say=say)
-    host.check_room(topology)
+    if not lease.queue():  # whoever has this machine now gives its room back in time
+        host.check_room(topology)
     lock = load()
-    with stopwatch.spending(Activity.BUILDING):
+    with stopwatch.spending(Activity.BUILDING), ExitStack() as stack:
+        if not is_built(lock):
+            with stopwatch.left_out():
+                shared = lease.leased(
+                    "building images", is_alone=False, say=say, waits=wishes.waits
+                )
+                stack.enter_context(shared)
         images = build(lock, say=say)
     chosen = host.choose_accelerator(wishes.accel, images.node)
     say(f"node under {chosen.accelerator}: {chosen.reason}")
@@ -102,6 +110,30 @@ def decide(wishes: Wishes, *, say: Callable[[str], None], stopwatch: Stopwatch) 
         chosen=chosen,
         kit=kit,
     )
+
+
+@contextmanager
+def leased(
+    decided: Decided,
+    doing: str,
+    *,
+    is_alone: bool,
+    say: Callable[[str], None],
+    stopwatch: Stopwatch,
+) -> Iterator[Lease]:
+    """
+    Have this machine for the block, see :mod:`lab.lease`; what it takes to get it is not counted.
+
+    Raises:
+        HostError: if it cannot be had, if one does not want to wait for it, or if it has no room
+            even now that it is ours.
+    """
+    held = lease.leased(doing, is_alone=is_alone, say=say, waits=decided.wishes.waits)
+    with ExitStack() as stack:
+        with stopwatch.left_out():
+            granted = stack.enter_context(held)
+        host.check_room(decided.topology)
+        yield granted
 
 
 def choose_emulator(lock: Lock, *, say: Callable[[str], None]) -> Path | None:

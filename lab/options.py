@@ -53,6 +53,8 @@ OPTIONS = (
            choices=("never", "failed", "always")),
     Option("--accel", "what runs the node", "auto", choices=("auto", "kvm", "tcg")),
     Option("--output", "where results go", "results", metavar="FOLDER"),
+    Option("--wait", "whether to wait while another run measures on this machine", "yes",
+           choices=("yes", "no")),
     Option("--artefacts", "what Kata's cells need, built locally (default: the cache)",
            metavar="DIR"),
     Option("--lock", "the lock of these artefacts, or another than the lab's own", metavar="FILE"),
@@ -75,6 +77,8 @@ class Wishes:
     keep: str
     accel: str
     output: Path
+    waits: bool = True
+    """Whether to wait for this machine while somebody else measures on it."""
     artefacts: Path | None = None
     lock: Path | None = None
 
@@ -99,6 +103,7 @@ class Wishes:
             keep=texts["--keep"] or "never",
             accel=texts["--accel"] or "auto",
             output=Path(texts["--output"] or "results"),
+            waits=texts["--wait"] != "no",
             artefacts=_path(texts["--artefacts"]),
             lock=_path(texts["--lock"]),
         )

@@ -19,6 +19,7 @@ from lab.stopwatch import Stopwatch
 
 if TYPE_CHECKING:
     from lab.launch import Decided
+    from lab.lease import Lease
     from lab.screen import Screen
     from lab.store import Store
 
@@ -34,6 +35,8 @@ class Session:
     decided: Decided
     store: Store
     stopwatch: Stopwatch
+    lease: Lease | None = None
+    """This machine, for the run alone; None until the first scenario asks for the bench."""
     screen: Screen | None = None
     """None where pytest's own reporter talks to the user."""
     bench: Bench | None = None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
@@ -28,14 +28,21 @@ class Stopwatch:
     def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
         self._now = now
         self._started = self._mark = now()
-        self._stack: list[Activity] = []
-        self._spent: defaultdict[Activity, float] = defaultdict(float)
+        self._stack: list[Activity | None] = []
+        self._spent: defaultdict[Activity | None, float] = defaultdict(float)
         self.node_ready_s: float | None = None
         """From power-on of the node until it answered ssh; whoever starts it says so."""
 
-    @contextmanager
-    def spending(self, activity: Activity) -> Iterator[None]:
+    def left_out(self) -> AbstractContextManager[None]:
+        """Count the time of the block not at all: the run waits for its turn."""
+        return self._counting(None)
+
+    def spending(self, activity: Activity) -> AbstractContextManager[None]:
         """Count the time of the block as *activity*."""
+        return self._counting(activity)
+
+    @contextmanager
+    def _counting(self, activity: Activity | None) -> Iterator[None]:
         self._account()
         self._stack.append(activity)
         try:
@@ -52,7 +59,7 @@ class Stopwatch:
             building_s=self._spent[Activity.BUILDING],
             booting_s=self._spent[Activity.BOOTING],
             measuring_s=self._spent[Activity.MEASURING],
-            total_s=self._mark - self._started,
+            total_s=self._mark - self._started - self._spent[None],
             node_ready_s=self.node_ready_s,
         )
 

@@ -18,6 +18,10 @@ DEAD = replace(me(), began=me().began + 1)
 """A process that had the number of this one before or after it."""
 
 
+def unsaid(_text: str) -> None:
+    """Stands where somebody would be told."""
+
+
 def left_by(owner: Owner, among: Path, stem: str) -> Path:
     """A folder in *among* of a process, as :func:`lab.owner.mark` names it, with a file in it."""
     folder = among / f"{stem}-{owner.id}-0a1b2c3d"

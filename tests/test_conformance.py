@@ -62,7 +62,7 @@ class Lab:
         self.root = tmp_path / "results"
         self.is_cluster = False
         self.is_up = False
-        for name in ("decide", "open_store", "running", "finish"):
+        for name in ("decide", "open_store", "leased", "running", "finish"):
             monkeypatch.setattr(launch, name, getattr(self, name))
 
     def decide(self, wishes: Wishes, **_: object) -> FakeDecided:
@@ -71,6 +71,11 @@ class Lab:
         decided = FakeDecided(plan, self.kit)
         decided.topology.is_cluster = self.is_cluster
         return decided
+
+    @contextmanager
+    def leased(self, _decided: Decided, _doing: str, **how: Any) -> Iterator[SimpleNamespace]:  # noqa: ANN401
+        assert not how["is_alone"]
+        yield SimpleNamespace(tell=str)
 
     def open_store(self, decided: Decided) -> Store:
         return Store.create(

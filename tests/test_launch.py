@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import pytest
 
-from lab import host, labs, launch, prepare, takedown
+from lab import host, labs, launch, lease, prepare, takedown
 from lab.disks import Disks
 from lab.errors import ArtefactError, HostError, ProvisionError, UsageError
 from lab.host import Chosen
@@ -27,7 +27,7 @@ from lab.virt import domain
 from lab.virt.xml import Accelerator
 from tests.cluster import built
 from tests.fake_run import CREATED, FakeRun, Trouble
-from tests.fakes import Clock
+from tests.fakes import Clock, unsaid
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -52,6 +52,7 @@ class World:
     clock: Clock = field(default_factory=Clock)
     accelerator: Accelerator = Accelerator.TCG
     fails_at: str = ""
+    is_built: bool = True
     starts: list[Start] = field(default_factory=list)
     watched: list[str] = field(default_factory=list)
     """The machines that are the lab's own."""
@@ -110,6 +111,7 @@ def world(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> World:
     monkeypatch.setenv("LAB_HOME", str(tmp_path / "home"))
     monkeypatch.setattr(launch, "load", lambda: "the lock")
     monkeypatch.setattr(launch, "build", world.build)
+    monkeypatch.setattr(launch, "is_built", lambda _lock: world.is_built)
     monkeypatch.setattr(host, "check_room", lambda topology: world.do(f"room for {topology.name}"))
     monkeypatch.setattr(host, "choose_accelerator", world.choose_accelerator)
     monkeypatch.setattr(host, "qemu_version", lambda *_: "QEMU emulator version 10.2.0")
@@ -497,3 +499,48 @@ def test_where_libvirt_cannot_start_ours_the_machines_own_runs_and_the_risk_is_s
     assert world.done
     assert decided.chosen.emulator is None
     assert any("may lose the node" in line and "Permission denied" in line for line in said)
+
+
+def test_images_are_built_beside_others_that_do_not_measure(
+    world: World, wishes: Wishes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.is_built = False
+    stopwatch = Stopwatch(world.clock.monotonic)
+
+    @contextmanager
+    def waiting(doing: str, *, is_alone: bool, **_: object) -> Iterator[None]:
+        world.do(f"{doing}: {is_alone}", 1000)
+        yield
+
+    monkeypatch.setattr(lease, "leased", waiting)
+
+    decide(wishes, say=lambda _: None, stopwatch=stopwatch)
+
+    assert world.done == ["room for embedded", "building images: False", "build"]
+    assert (stopwatch.timeline.building_s, stopwatch.timeline.total_s) == (30, 30)
+
+
+def test_room_that_a_run_takes_is_looked_for_once_it_has_ended(
+    world: World, wishes: Wishes
+) -> None:
+    with lease.leased("measuring", is_alone=True, say=unsaid):
+        it = decided(wishes)
+        assert world.done == ["build"]
+
+    stopwatch = Stopwatch(world.clock.monotonic)
+    with launch.leased(it, "measuring", is_alone=True, say=unsaid, stopwatch=stopwatch) as mine:
+        assert mine.claim.is_alone
+        assert world.done == ["build", "room for embedded"]
+    assert lease.queue() == ()
+
+
+def test_a_machine_that_has_no_room_is_given_back(
+    world: World, wishes: Wishes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    it = decided(wishes)
+    monkeypatch.setattr(world, "fails_at", "room for embedded")
+
+    with pytest.raises(ProvisionError):
+        launch.leased(it, "measuring", is_alone=True, say=unsaid, stopwatch=Stopwatch()).__enter__()
+
+    assert lease.queue() == ()

@@ -21,11 +21,13 @@ def test_who_asks_for_nothing_gets_the_defaults_that_help_shows() -> None:
 
     wishes = read()
 
+    shown.pop("wait")  # a word for what is a yes or no
     fields = {name: "budget_s" if name == "budget" else name for name in shown}
     assert {name: getattr(wishes, field) for name, field in fields.items()} == {
         **shown,
         "output": Path(str(shown["output"])),
     }
+    assert wishes.waits
 
 
 def test_every_wish_is_read() -> None:
@@ -33,13 +35,14 @@ def test_every_wish_is_read() -> None:
         topology="pair", cells="*+9p+*", profile="publish", rounds="3", seed="0",
         budget="1h30m", controls="twin", order="sequential",
         keep="failed", accel="kvm", output="/elsewhere", artefacts="/built", lock="my.toml",
+        wait="no",
     )  # fmt: skip
 
     assert wishes == Wishes(
         topology="pair", cells="*+9p+*", profile="publish", rounds=3, seed=0,
         budget_s=5400.0, controls=Controls.TWIN, order=Ordering.SEQUENTIAL,
         keep="failed", accel="kvm", output=Path("/elsewhere"),
-        artefacts=Path("/built"), lock=Path("my.toml"),
+        waits=False, artefacts=Path("/built"), lock=Path("my.toml"),
     )  # fmt: skip
 
 

@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from lab.launch import Decided
+    from lab.lease import Lease
 
 pytest_plugins = "pytester"
 
@@ -180,7 +181,7 @@ class Runner:
         self.plan_anew(PLAN)
         self.bring_up_fails: Exception | None = None
         self.is_cluster = False
-        fake = SimpleNamespace(running=self._running, finish=self._finish)
+        fake = SimpleNamespace(running=self._running, finish=self._finish, leased=self._leased)
         monkeypatch.setitem(sys.modules, "lab.launch", cast("Any", fake))
         monkeypatch.setattr(lab, "launch", fake, raising=False)
 
@@ -196,6 +197,15 @@ class Runner:
             profile=self.profile,
             topology=SimpleNamespace(is_cluster=self.is_cluster),
         )
+
+    @contextmanager
+    def _leased(self, _decided: Decided, doing: str, **how: Any) -> Iterator[str]:  # noqa: ANN401
+        assert doing == f"measuring into {self.store.path}"
+        assert how["is_alone"]
+        how["say"]("waiting for this machine")
+        self.bench.calls.append("leased")
+        yield "the lease"
+        self.bench.calls.append("lease given back")
 
     @contextmanager
     def _running(
@@ -227,6 +237,7 @@ class Runner:
             decided=cast("Decided", self.decided()),
             store=self.store,
             stopwatch=Stopwatch(),
+            lease=cast("Lease", "that of `lab matrix`"),
             screen=screen,
         )
         status = self._pytester.inline_run(
@@ -732,6 +743,7 @@ def test_help_shows_the_labs_options_in_a_group_of_their_own(
         "--keep",
         "--accel",
         "--output",
+        "--wait",
         "--artefacts",
         "--lock",
     ]
@@ -772,7 +784,10 @@ def test_what_cannot_be_decided_is_told_without_a_traceback_and_nothing_runs(
 
 
 def test_plain_pytest_decides_by_itself_and_writes_the_report(
-    runner: Runner, pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+    runner: Runner,
+    pytester: pytest.Pytester,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     decided = runner.decided()
     launch = sys.modules["lab.launch"]
@@ -795,8 +810,9 @@ def test_plain_pytest_decides_by_itself_and_writes_the_report(
     assert done.ret == 0
     assert len(wishes) == 1
     assert getattr(wishes[0], "cells", None) == "*+9p+*"
-    assert runner.bench.calls[0] == "up"
-    assert runner.bench.calls[-2:] == ["down", "finish True"]
+    assert runner.bench.calls[:2] == ["leased", "up"]
+    assert runner.bench.calls[-3:] == ["down", "lease given back", "finish True"]
+    assert "waiting for this machine" in capsys.readouterr().out
     assert written == [runner.store.path]
 
 

@@ -79,3 +79,18 @@ def test_a_run_that_did_nothing_has_no_time_at_all(stopwatch: Stopwatch) -> None
 
     assert line.total_s == line.other_s == line.building_s == 0
     assert line.node_ready_s is None
+
+
+def test_what_is_waited_for_is_not_counted() -> None:
+    clock = Clock()
+    stopwatch = Stopwatch(clock.monotonic)
+
+    with stopwatch.spending(Activity.BUILDING):
+        clock.now += 5
+        with stopwatch.left_out():
+            clock.now += 1000
+        clock.now += 5
+    with stopwatch.left_out():
+        clock.now += 1000
+
+    assert (stopwatch.timeline.building_s, stopwatch.timeline.total_s) == (10, 10)
