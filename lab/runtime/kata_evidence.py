@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from lab.matrix import Runtime
 from lab.network import MODELS
 from lab.outcome import Fact
+from lab.runtime import path
 from lab.runtime.evidence import qemu_facts
 from lab.runtime.setting import pss_script
 from lab.storage import BACKENDS
@@ -53,7 +54,7 @@ SHIM_FACT = "process of the runtime"
 KERNEL_FACT = "kernel of the container"
 IDENTITY = frozenset((HANDLER_FACT, SHIM_FACT, KERNEL_FACT))
 """What must hold whatever is expected of a cell: otherwise something else than Kata was started."""
-IN_GUEST = {MOUNTS: MOUNTS, VIRTIO_IDS: VIRTIO_IDS, GUEST_BOOT: BOOT_ID}
+IN_GUEST = {MOUNTS: MOUNTS, VIRTIO_IDS: VIRTIO_IDS, GUEST_BOOT: BOOT_ID, **path.IN_GUEST}
 """What to ask inside the container: shell lines, by name."""
 
 
@@ -105,6 +106,8 @@ class Started:
             **MODELS[cell.network].questions(self.pod),
             **own,
             **(daemon_question(self.pod_id) if DAEMON in own else {}),
+            **path.questions(self.pod),
+            **path.mount_question(self.volume, qemu_pids(self.pod_id)),
         }
 
     def facts(self, answers: Mapping[str, str]) -> tuple[Fact, ...]:

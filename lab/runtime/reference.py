@@ -18,7 +18,7 @@ from lab.network import MODELS
 from lab.network.pod import pod_of
 from lab.node import gather_script, listening_script, parse_gathered
 from lab.questions import host_through
-from lab.runtime import pods, qemu
+from lab.runtime import path, pods, qemu
 from lab.runtime.evidence import qemu_facts
 from lab.runtime.guest_agent import GuestAgent
 from lab.runtime.setting import (
@@ -174,8 +174,10 @@ class ReferenceSandbox:
             QEMU_FILES: f"readlink /proc/{pid}/fd/*",
             **self._model.questions(self.pod),
             **self._backend.node_questions(volume),
+            **path.questions(self.pod),
+            **path.mount_question(volume, pid),
         }
-        in_guest = {MOUNTS: MOUNTS, VIRTIO_IDS: VIRTIO_IDS}
+        in_guest = {MOUNTS: MOUNTS, VIRTIO_IDS: VIRTIO_IDS, **path.IN_GUEST}
         answers = {
             **self.node.gather(on_node, timeout_s=QUESTIONS_TIMEOUT_S),
             **self.gather(in_guest, timeout_s=QUESTIONS_TIMEOUT_S),

@@ -13,7 +13,7 @@ from lab.network.pod import INTERFACE, Pod, pod_of
 from lab.node import gather_script, listening_script, parse_gathered
 from lab.outcome import Fact
 from lab.questions import host_through
-from lab.runtime import pods
+from lab.runtime import path, pods
 from lab.runtime.setting import (
     CONTAINERD_NAMESPACE,
     CTR,
@@ -150,6 +150,7 @@ class RuncSandbox:
             ADDRESSES: f"{inside} {ADDRESSES}",
             "tc -j qdisc": f"{inside} tc -j qdisc",
             PROCESSES: f"cat /proc/{self._pid}/cgroup; cat /proc/{self._pid}/comm",
+            **path.questions(self.pod),
         }
         answers = {
             **self.node.gather(on_node, timeout_s=QUESTIONS_TIMEOUT_S),

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from lab.network.model import ADDRESSES, LINKS, Namespace, fact
 from lab.network.pod import INTERFACE
 from lab.outcome import Fact
+from lab.runtime import path
 from lab.runtime.runc import SNAPSHOTTERS
 from lab.runtime.setting import pss_script
 from lab.storage.backend import MOUNTS, root_fact
@@ -36,6 +37,7 @@ def on_node(pod: Pod, pod_id: str) -> dict[str, str]:
             f"for pid in $(pgrep -P $(pgrep -o -f -- '-id {pod_id} '));"
             " do cat /proc/$pid/cgroup; done"
         ),
+        **path.questions(pod),
     }
 
 

@@ -469,7 +469,7 @@ def prove(
     node.reply("/proc/$(cat", gathered(on_node))
     agent.answers = {name: answers[name] for name in IN_GUEST}
     facts, raw = sandbox.prove()
-    assert raw == answers
+    assert answers.items() <= raw.items()
     assert len(facts) == 16, "three of QEMU, eight of tcfilter, five of virtiofs"
     return broken(facts)
 

@@ -63,7 +63,7 @@ def prove(sandbox: RuncSandbox, node: FakeNode, answers: dict[str, str]) -> set[
     node.reply("cgroup", gathered({name: text for name, text in answers.items() if name != MOUNTS}))
     node.reply("/proc/self/mounts", gathered(in_it))
     facts, raw = sandbox.prove()
-    assert raw == answers
+    assert answers.items() <= raw.items()
     assert len(facts) == 6
     return broken(facts)
 
