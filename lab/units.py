@@ -64,6 +64,16 @@ def format_multiple(ratio: float) -> str:
     return f"{ratio:.3f}×" if ratio < 0.1 else f"{_digits(ratio)}×"  # noqa: PLR2004, RUF001
 
 
+def format_count(number: int) -> str:
+    """
+    Write a count to its last digit, thousands apart.
+
+    >>> format_count(249319)
+    '249\u202f319'
+    """
+    return f"{number:,}".replace(",", "\u202f")
+
+
 def format_spread(relative_sd: float) -> str:
     """
     Write a standard deviation that is relative to its mean.

@@ -19,6 +19,7 @@ from lab.run import Run
 from lab.sample import Better, Metric, Sample
 from lab.store import Store
 from lab.units import Unit
+from tests.fake_answers import answers, volume
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -271,6 +272,8 @@ def evidence(cell: Cell, phase: str, *, holds: bool = True) -> Evidence:
             ("root file system", "findmnt -J / (guest)", str(cell.storage), str(cell.storage)),
             ("vhost-net", "QEMU's command line", "vhost=on", "vhost=on"),
         ]  # fmt: skip
+        if thin := volume(cell):
+            facts.insert(-2, (f"snapshot {thin}", "dmsetup status", "a thin volume", "0 8 thin 1"))
     listed = [
         Fact(subject=subject, source=source, expected=expected, observed=observed, holds=True)
         for subject, source, expected, observed in facts
@@ -280,7 +283,7 @@ def evidence(cell: Cell, phase: str, *, holds: bool = True) -> Evidence:
         listed[-1] = Fact(
             subject=subject, source=source, expected=expected, observed="overlay", holds=False
         )
-    return Evidence(phase=phase, facts=tuple(listed), raw={"ip -d -j link (pod)": "[]"})
+    return Evidence(phase=phase, facts=tuple(listed), raw=answers(cell))
 
 
 def environment(*, is_emulated: bool, local_artefacts: str = "") -> Environment:

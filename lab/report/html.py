@@ -27,10 +27,10 @@ def render(run: Run) -> str:
 
 def render_report(report: view.Report) -> str:
     """Write the page of a report that is already decided."""
-    style, script = _asset("report.css"), _asset("report.js")
+    style, script = _asset("report.css") + _asset("path.css"), _asset("report.js")
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     return (
-        _templates()
+        templates()
         .get_template("report.html.j2")
         .render(
             report=report,
@@ -42,7 +42,8 @@ def render_report(report: view.Report) -> str:
 
 
 @cache
-def _templates() -> Environment:
+def templates() -> Environment:
+    """The templates of the package; whatever one prints is made safe first."""
     environment = Environment(
         loader=PackageLoader("lab.report"),
         autoescape=True,

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from lab.outcome import Outcome
 from lab.report.missing import GRAVEST_FIRST, Missing, missing_in
+from lab.report.path import path_of
 from lab.report.text import link, scenario_group, scenario_title
 from lab.store import CONSOLES, EVIDENCE, RAW
 from lab.units import format_duration, format_value
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from lab.outcome import Evidence, Fact
     from lab.plan import Boot
     from lab.records import OutcomeRecord
+    from lab.report.path import DataPath
     from lab.run import Run
     from lab.sample import Sample
 
@@ -104,6 +106,8 @@ class FactTable:
     boot: str
     facts: tuple[FactLine, ...]
     has_after: bool
+    path: DataPath | None = None
+    """What the same evidence tells of the data path; None if nothing was asked of it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -256,7 +260,8 @@ def _evidence(run: Run, boots: Sequence[Boot]) -> tuple[FactTable, ...]:
     proven = [boot.id for boot in boots if boot.id in run.evidence]
     tables = [_fact_table(boot, run.evidence[boot]) for boot in proven]
     doubtful = [table for table in tables if not all(line.holds for line in table.facts)]
-    return tuple(doubtful if tables[:1] == doubtful[:1] else [*tables[:1], *doubtful])
+    shown = doubtful if tables[:1] == doubtful[:1] else [*tables[:1], *doubtful]
+    return tuple(replace(table, path=path_of(run.evidence[table.boot])) for table in shown)
 
 
 def _fact_table(boot: str, kept: Sequence[Evidence]) -> FactTable:

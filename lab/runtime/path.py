@@ -19,6 +19,8 @@ WAY = "ip route get the pod (node)"
 VETHS = "ip -j link show type veth (node)"
 """The ends of pairs on the node: the pod's is the one whose number is its ``link_index``."""
 SHARED_MOUNT = "mount of the snapshot (QEMU's namespace)"
+RUNC_PROCESSES = "init's cgroup and name"
+POD_PROCESSES = "cgroups of the shim's children"
 GUEST_LINKS = "/sys/class/net (guest)"
 GUEST_DEVICES = "devices in /sys (guest)"
 

@@ -40,7 +40,7 @@ SNAPSHOTTERS = {
 }
 """By storage: the snapshotter, and the source and type of the root file system it gives."""
 RUNTIME = "io.containerd.runc.v2"
-PROCESSES = "init's cgroup and name"
+PROCESSES = path.RUNC_PROCESSES
 CNI_RESULT = "CNI result"
 
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from lab.network.pod import Pod
 
 INSPECTED = "crictl inspectp"
-PROCESSES = "cgroups of the shim's children"
+PROCESSES = path.POD_PROCESSES
 INSIDE = {MOUNTS: MOUNTS}
 """What to ask inside the container: shell lines, by name."""
 
