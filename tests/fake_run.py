@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from itertools import count, islice, product
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
 
 from lab import plan
 from lab.contamination import RULES_VERSION
-from lab.matrix import DEFAULT_CELLS, Cell, Network, Runtime, Storage
+from lab.matrix import ALL_CELLS, DEFAULT_CELLS, Cell, Network, Runtime, Storage, Variant
 from lab.outcome import Evidence, Fact, Outcome
 from lab.records import Environment, LookRecord, OutcomeRecord, RunHeader, RunStatus, Timeline
 from lab.repeats import repeats
@@ -22,10 +24,11 @@ from lab.units import Unit
 from tests.fake_answers import answers, volume
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-    from pathlib import Path
+    from collections.abc import Iterator, Mapping, Sequence
 
 CREATED = datetime(2026, 11, 23, 18, 5, 12, tzinfo=UTC)
+QUIET: dict[str, float | None] = {"steal_s": 0.0, "psi_cpu_some_s": None}
+RUN_ID = "2026-11-23T18-05-12-smoke"
 NO_DAX = (
     "QEMU 10.0.6: vhost-user-fs-pci has no cache-size property (asked: -device"
     " vhost-user-fs-pci,help); virtiofsd 1.13.0 has no mapping backend"
@@ -63,6 +66,8 @@ class FakeMetric:
     scenario: str
     base: float
     axis: str
+    report: str = ""
+    """The file that the tool's own report is in; empty: one of the metric's own."""
 
 
 def _metric(
@@ -145,6 +150,7 @@ class FakeRun:
     again: frozenset[str] = frozenset()
     """The repeats that were made, by their ids."""
     metrics: Sequence[FakeMetric] = METRICS
+    checks: Sequence[str] = CHECKS
     excluded: Sequence[plan.Exclusion] = ()
     status: RunStatus = RunStatus.COMPLETE
     design: plan.Design | None = None
@@ -171,17 +177,55 @@ class FakeRun:
     def write(self, root: Path) -> Path:
         """Write the run under *root* through the store, as the bench would."""
         store = Store.create(root, self.header())
+        store.console_path("node-1").write_text("[    0.000000] Linux version 6.12\n")
+        for look in self.looks:
+            store.add_look(look)
+        for boot in self._fill(store, Run.load(store.path)):
+            store.console_path(boot).write_text("booted\n")
+        store.finish(self.status)
+        return store.path
+
+    def read(self) -> Run:
+        """The run as it would be read back, without a disk: a large one takes seconds there."""
+        planned = Run(
+            path=Path(),
+            header=msgspec.structs.replace(self.header(), id=RUN_ID, status=self.status),
+            environment=None,
+            samples=(),
+            recorded=(),
+            evidence={},
+            consoles=(),
+            timeline=None,
+            looks=tuple(self.looks),
+            warnings=(),
+        )
+        memory = Memory()
+        consoles = ["node-1", *sorted(self._fill(memory, planned))]
+        return replace(
+            planned,
+            environment=memory.environment,
+            samples=tuple(memory.samples),
+            recorded=tuple(memory.outcomes),
+            evidence={boot: tuple(kept) for boot, kept in memory.evidence.items()},
+            consoles=tuple(f"consoles/{name}.log" for name in consoles),
+            timeline=memory.timeline,
+        )
+
+    def _fill(self, store: Store | Memory, planned: Run) -> list[str]:
+        """Put everything into *store* but the consoles: which boots have one is returned."""
         store.set_environment(
             environment(is_emulated=self.is_emulated, local_artefacts=self.local_artefacts)
         )
-        store.console_path("node-1").write_text("[    0.000000] Linux version 6.12\n")
         generator = random.Random(self.seed)  # noqa: S311 - invented figures
         now = CREATED + timedelta(seconds=70)
-        for look in self.looks:
-            store.add_look(look)
-        again = [boot for boot in repeats(store.header.plan) if boot.id in self.again]
-        for boot in sorted([*Run.load(store.path).order, *again], key=_turn):
-            now = self._boot(store, boot, now, generator)
+        booted = []
+        again = [boot for boot in repeats(planned.header.plan) if boot.id in self.again]
+        for boot in sorted([*planned.order, *again], key=_turn):
+            trouble = self.trouble.get(str(boot.cell))
+            is_up = not (trouble and not trouble.scenario and trouble.hits(boot, ""))
+            if is_up:
+                booted.append(boot.id)
+            now = self._boot(store, boot, now, generator, is_up=is_up)
         total = (now - CREATED).total_seconds()
         store.set_timeline(
             Timeline(
@@ -191,30 +235,31 @@ class FakeRun:
                 total_s=total,
             )
         )
-        store.finish(self.status)
-        return store.path
+        return booted
 
     def _boot(
-        self, store: Store, boot: plan.Boot, now: datetime, generator: random.Random
+        self,
+        store: Store | Memory,
+        boot: plan.Boot,
+        now: datetime,
+        generator: random.Random,
+        *,
+        is_up: bool,
     ) -> datetime:
         cell = boot.cell
         trouble = self.trouble.get(str(cell))
-        is_up = not (trouble and not trouble.scenario and trouble.hits(boot, ""))
         if is_up:
-            store.console_path(boot.id).write_text("booted\n")
             store.add_evidence(boot.id, evidence(cell, "before"))
-        guest = () if cell.runtime is Runtime.RUNC else (MEMORY,)
-        scenarios = dict.fromkeys(CHECKS) | {
-            each.scenario: each for each in (*self.metrics, *guest)
-        }
-        for scenario, fake in scenarios.items():
+        scenarios: dict[str, list[FakeMetric]] = {name: [] for name in self.checks}
+        for fake in (*self.metrics, *(() if cell.runtime is Runtime.RUNC else (MEMORY,))):
+            scenarios.setdefault(fake.scenario, []).append(fake)
+        for scenario, fakes in scenarios.items():
             hit = trouble is not None and trouble.hits(boot, scenario)
             elapsed_s = round(generator.uniform(0.4, 3.2), 3)
-            if fake and is_up and not hit:
-                sample = _sample(store, fake, boot, now, generator)
-                if boot.id in self.disturbed:
-                    sample = msgspec.structs.replace(sample, noise={"host_foreign_cpu": 1.0})
-                store.add_sample(sample)
+            if is_up and not hit:
+                noise = {"host_foreign_cpu": 1.0} if boot.id in self.disturbed else QUIET
+                for sample in _samples(store, fakes, boot, now, generator):
+                    store.add_sample(msgspec.structs.replace(sample, noise=noise))
             store.add_outcome(
                 OutcomeRecord(
                     boot=boot.id,
@@ -237,6 +282,35 @@ class FakeRun:
         return now + timedelta(seconds=9)
 
 
+@dataclass
+class Memory:
+    """As much of a store as a run is written with."""
+
+    environment: Environment | None = None
+    timeline: Timeline | None = None
+    samples: list[Sample] = field(default_factory=list)
+    outcomes: list[OutcomeRecord] = field(default_factory=list)
+    evidence: dict[str, list[Evidence]] = field(default_factory=dict)
+
+    def set_environment(self, environment: Environment) -> None:
+        self.environment = environment
+
+    def set_timeline(self, timeline: Timeline) -> None:
+        self.timeline = timeline
+
+    def add_sample(self, sample: Sample) -> None:
+        self.samples.append(sample)
+
+    def add_outcome(self, record: OutcomeRecord) -> None:
+        self.outcomes.append(record)
+
+    def add_evidence(self, boot: str, evidence: Evidence) -> None:
+        self.evidence.setdefault(boot, []).append(evidence)
+
+    def add_raw(self, boot: str, name: str, text: str) -> str:  # noqa: ARG002 - as the store's
+        return f"raw/{boot}/{name}"
+
+
 def repeated() -> FakeRun:
     """Two rounds in which a boot was contaminated and made again, and another stayed so."""
     return FakeRun(
@@ -248,6 +322,43 @@ def repeated() -> FakeRun:
         disturbed=frozenset({"tcfilter+9p+reference-r1", "none+9p+reference-r2"}),
         again=frozenset({"tcfilter+9p+reference-r1-a2"}),
     )
+
+
+def sized(*, cells: int, metrics: int = 12, boots: int = 1) -> FakeRun:
+    """
+    A run of that many cells, metrics and boots of each cell; all is well in it.
+
+    As in a real run, a scenario has several metrics out of one report, and there are more
+    scenarios without one.
+    """
+    names = [f"storage/test_posix.py::test_what_programs_expect_{n}" for n in range(20)]
+    return FakeRun(
+        cells=tuple(islice(_all_cells(), cells)),
+        rounds=boots,
+        profile="smoke" if boots == 1 else "publish",
+        is_emulated=False,
+        metrics=tuple(islice(_all_metrics(), metrics)),
+        checks=(*CHECKS, *names),
+    )
+
+
+def _all_cells() -> Iterator[Cell]:
+    """The default matrix first, then all others that there are."""
+    plain = dict.fromkeys((*DEFAULT_CELLS, *ALL_CELLS))
+    return (cell.of(variant) for variant, cell in product(Variant, plain))
+
+
+def _all_metrics() -> Iterator[FakeMetric]:
+    for number in count(1):
+        for fake in METRICS:
+            folder = fake.scenario.partition("::")[0]
+            name, title = f"{fake.metric.name}_{number}", f"{fake.metric.title}, {number}"
+            yield replace(
+                fake,
+                metric=msgspec.structs.replace(fake.metric, name=name, title=title),
+                scenario=f"{folder}::test_{number}",
+                report=f"tool-{number}.json",
+            )
 
 
 def _turn(boot: plan.Boot) -> tuple[int, int, int]:
@@ -306,24 +417,30 @@ def environment(*, is_emulated: bool, local_artefacts: str = "") -> Environment:
     )  # fmt: skip
 
 
-def _sample(
-    store: Store, fake: FakeMetric, boot: plan.Boot, now: datetime, generator: random.Random
-) -> Sample:
-    raw = store.add_raw(boot.id, f"{fake.metric.name}.json", '{"invented": true}\n')
-    return Sample(
-        metric=fake.metric,
-        value=_value(fake, boot.cell, generator),
-        cell=str(boot.cell),
-        round=boot.round,
-        position=boot.position,
-        boot=boot.id,
-        attempt=boot.attempt,
-        scenario=fake.scenario,
-        started=now.isoformat(),
-        elapsed_s=1.0,
-        raw=raw,
-        noise={"steal_s": 0.0, "psi_cpu_some_s": None},
-    )
+def _samples(
+    store: Store | Memory,
+    fakes: Sequence[FakeMetric],
+    boot: plan.Boot,
+    now: datetime,
+    generator: random.Random,
+) -> Iterator[Sample]:
+    names = dict.fromkeys(fake.report or f"{fake.metric.name}.json" for fake in fakes)
+    raw = {name: store.add_raw(boot.id, name, '{"invented": true}\n') for name in names}
+    for fake in fakes:
+        yield Sample(
+            metric=fake.metric,
+            value=_value(fake, boot.cell, generator),
+            cell=str(boot.cell),
+            round=boot.round,
+            position=boot.position,
+            boot=boot.id,
+            attempt=boot.attempt,
+            scenario=fake.scenario,
+            started=now.isoformat(),
+            elapsed_s=1.0,
+            raw=raw[fake.report or f"{fake.metric.name}.json"],
+            noise=QUIET,
+        )
 
 
 def _value(fake: FakeMetric, cell: Cell, generator: random.Random) -> float:
