@@ -28,6 +28,7 @@ REQUIREMENTS = Path("requirements")
 LOCKS = {
     "run": ["pyproject.toml"],
     "dev": ["pyproject.toml", "--group", "dev"],
+    "browser": ["pyproject.toml", "--group", "browser"],
     "build": ["--group", "build"],
     "nox": ["--group", "nox"],
     "lock": ["--group", "lock"],
@@ -58,6 +59,18 @@ def types(session: nox.Session) -> None:
 def tests(session: nox.Session) -> None:
     """Run the unit tests: no root, no network, no libvirt daemon."""
     session.run(_python(session, "dev"), "-m", "pytest", *session.posargs)
+
+
+@nox.session(default=False)
+def browser(session: nox.Session) -> None:
+    """Test the report in a headless Chromium, and keep pictures of it to look at."""
+    _make(session, "browser", system.browser_needs())
+    pictures = Path(session.virtualenv.location) / "pictures"
+    session.run(
+        *("python", "-m", "pytest", "tests/report/browser", *session.posargs),
+        env={"LAB_PICTURES": str(pictures)},
+    )
+    session.log(f"pictures of the report are in {pictures}")
 
 
 @nox.session(requires=["run"], venv_backend="none", default=False)

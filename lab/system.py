@@ -42,6 +42,8 @@ class Purpose(StrEnum):
     """The bench, where root runs it."""
     USER = "user"
     """The bench, where a plain user runs it."""
+    BROWSER = "browser"
+    """The tests that look at a report as a reader does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +70,11 @@ def bench_needs(*, user_is_root: bool) -> tuple[Need, ...]:
     """What running nodes takes, the Python environment included."""
     who = Purpose.ROOT if user_is_root else Purpose.USER
     return _needs(Purpose.ENVIRONMENT, Purpose.BENCH, who)
+
+
+def browser_needs() -> tuple[Need, ...]:
+    """What looking at a report in a browser takes, the Python environment included."""
+    return _needs(Purpose.ENVIRONMENT, Purpose.BROWSER)
 
 
 def missing(needs: Iterable[Need]) -> tuple[Need, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shlex
 import shutil
 import sys
@@ -11,9 +12,17 @@ from typing import TYPE_CHECKING
 import pytest
 
 from lab import system
-from lab.command import Completed
+from lab.command import Completed, run
 from lab.errors import HostError
-from lab.system import Need, Purpose, bench_needs, ensure, environment_needs, missing
+from lab.system import (
+    Need,
+    Purpose,
+    bench_needs,
+    browser_needs,
+    ensure,
+    environment_needs,
+    missing,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -47,7 +56,8 @@ def _become(monkeypatch: pytest.MonkeyPatch, *, uid: int, terminal: str | None =
 
 
 def test_every_need_is_complete() -> None:
-    for need in bench_needs(user_is_root=True) + bench_needs(user_is_root=False):
+    bench = bench_needs(user_is_root=True) + bench_needs(user_is_root=False)
+    for need in bench + browser_needs():
         assert need.package
         assert need.proofs
         assert need.reason
@@ -68,10 +78,20 @@ def test_only_a_plain_user_needs_user_namespaces() -> None:
 def test_packages_stand_where_the_shell_looks_for_them() -> None:
     lines = system.NEEDS_FILE.read_text().splitlines()
 
-    found = {line.split('"')[1] for line in lines if line.startswith('package = "')}
+    found = {line.split('"')[1] for line in lines if re.fullmatch('package = ".*"', line)}
 
     everyone = bench_needs(user_is_root=True) + bench_needs(user_is_root=False)
     assert found == {need.package for need in everyone}
+
+
+def test_nobody_gets_a_browser_who_has_not_asked_for_one() -> None:
+    script = (system.NEEDS_FILE.parents[1] / "run").read_text()
+    (pattern,) = re.findall(r"sed -n '(.*)' lab/system.toml", script)
+    sed = run(["sed", "-n", pattern, str(system.NEEDS_FILE)], timeout_s=10.0)
+
+    browser = {need.package for need in set(browser_needs()) - set(environment_needs())}
+    assert browser == {"chromium-headless-shell"}
+    assert not browser & set(sed.stdout.split())
 
 
 def test_any_proof_will_do() -> None:

@@ -4,10 +4,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from lab import matrix
 from lab.matrix import CONTROL_CELLS, Cell, Runtime, Variant, select
 from lab.outcome import Outcome
 from lab.run import Run
-from tests.fake_run import CHECKS, CONSOLE, NO_DAX, FakeRun, Trouble
+from tests.fake_run import CHECKS, CONSOLE, METRICS, NO_DAX, FakeRun, Trouble
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -80,3 +81,37 @@ def tested(tmp_path_factory: pytest.TempPathFactory) -> Run:
         trouble={str(handicap): Trouble(Outcome.FAIL, "too slow", scenario=CHECKS[2])},
     )
     return Run.load(fake.write(tmp_path_factory.mktemp("tested")))
+
+
+@pytest.fixture(scope="package")
+def motley() -> Run:
+    """Something of every kind that a report tells of, and little of each: for slow questions."""
+    cell = Cell.parse("tcfilter+virtiofs+reference")
+    names = (
+        "veth+overlayfs+runc,tcfilter+virtiofs+kata-go,tcfilter+virtiofs-dax+reference",
+        "macvtap+9p+reference,none+devmapper+reference",
+    )
+    others = select(",".join(names), runtimes=tuple(Runtime))
+    return FakeRun(
+        cells=(cell, cell.of(Variant.TWIN), cell.of(Variant.HANDICAP), *others),
+        rounds=5,
+        profile="standard",
+        metrics=(*METRICS[:4], *METRICS[-1:]),
+        trouble=TROUBLE,
+        contradicted=frozenset({"tcfilter+virtiofs+reference-r4"}),
+        local_artefacts="kata-go 3.28.0",
+    ).read()
+
+
+@pytest.fixture
+def more_variants(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Cells by the hundred: there are 276, and what stands in a report must not rely on that."""
+    for name in ("twin-2", "twin-3", "twin-4"):
+        member = str.__new__(Variant, name)
+        member._name_ = member._value_ = name
+        monkeypatch.setitem(Variant._member_map_, name, member)
+        monkeypatch.setitem(Variant._value2member_map_, name, member)
+    monkeypatch.setattr(Variant, "_member_names_", list(Variant._member_map_))
+    matrix._by_name.cache_clear()
+    yield
+    matrix._by_name.cache_clear()
