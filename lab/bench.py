@@ -212,9 +212,10 @@ class Bench:
         If it contaminates what was measured meanwhile, it is kept in words, too.
         """
         noise, told = self._watch.since(before)
-        if judge(noise).is_contaminated and self._open is not None:
+        contamination = judge(noise)
+        if contamination.is_contaminated and self._open is not None:
             boot, _ = self._open
-            self.store.add_raw(boot.id, DISTURBANCES, told)
+            self.store.add_raw(boot.id, DISTURBANCES, f"{contamination}\n{told}")
         return noise
 
     @property

@@ -67,6 +67,8 @@ ON_NODE = Own(
             # What sandboxes are made of, what starts them, and what is measured in them with.
             "qemu-system-x86", "virtiofsd", "containerd-shim", "containerd", "runc", "kubelet",
             "iperf3", "fio", "sockperf", "ping", "tcpdump", "ctr", "crictl", "kubectl",
+            # What turns to each device that a sandbox brings, and writes down that it did.
+            "systemd-udevd", "systemd-network", "systemd-journal",
         }
     ),
     # The lab's commands come by ssh, and so may a person. What has ended by the second reading

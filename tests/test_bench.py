@@ -561,7 +561,8 @@ QUIET: dict[str, float | None] = {"host_foreign_cpu": 0.0, "node_steal": None}
 
 
 @pytest.mark.parametrize(
-    ("noise", "kept"), [(BURNT, ["host: burner: 5 s\n"]), (QUIET, []), ({}, [])]
+    ("noise", "kept"),
+    [(BURNT, ["host_foreign_cpu 1 > 0.25\nhost: burner: 5 s\n"]), (QUIET, []), ({}, [])],
 )
 def test_what_contaminated_a_measurement_is_kept_in_words(
     rig: Rig, noise: dict[str, float | None], kept: list[str]

@@ -149,6 +149,8 @@ def test_the_kernels_time_is_told_apart() -> None:
         ("etcd", 41, True),
         ("fio", 41, True),
         ("sshd-session", 39, True),
+        ("systemd-udevd", 1, True),
+        ("(udev-worker)", 42, True),
         ("yes", 40, False),
         ("yes", 1, False),
         ("apt-get", 1, False),
@@ -157,7 +159,12 @@ def test_the_kernels_time_is_told_apart() -> None:
 def test_on_a_node_what_nobody_asked_for_is_foreign(
     name: str, parent: int, *, is_own: bool
 ) -> None:
-    around = (P(39, "sshd", 1, 3), P(40, "sshd-session", 39, 9), P(41, "containerd-shim", 1, 5))
+    around = (
+        P(39, "sshd", 1, 3),
+        P(40, "sshd-session", 39, 9),
+        P(41, "containerd-shim", 1, 5),
+        P(42, "systemd-udevd", 1, 8),
+    )
 
     found = shares(table(*around), table(*around, P(50, name, parent, 25)), ON_NODE)
 
