@@ -56,7 +56,7 @@ LINES = (
 )
 """Which lines of them are wanted: numbers, a lone word, and counts by their names."""
 READER = "reader"
-POOL = "pool"
+POOLS = "dmsetup status --target thin-pool --noflush 2>/dev/null"
 KERNEL_LOG = "kernel log"
 KERNEL_LOG_END = "end of kernel log"
 LEVELS = "emerg,alert,crit,err,warn"
@@ -73,7 +73,7 @@ _WHOLE_DISK = re.compile(r"(?:[sv]d[a-z]+|xvd[a-z]+|nvme\d+n\d+|mmcblk\d+)$")
 _PRESSURE_TOTAL = re.compile(r"^(some|full) .*total=(\d+)$")
 _PROCESS = re.compile(r"/proc/\d+/stat$")
 _THROTTLE = re.compile(r"/thermal_throttle/\w+$")
-_POOL = re.compile(r" thin-pool \d+ (\d+)/(\d+) (\d+)/(\d+) ")
+_POOL = re.compile(r"^ \d+ \d+ thin-pool \d+ (\d+)/(\d+) (\d+)/(\d+) ")
 _MESSAGE = re.compile(r"\[ *(\d+\.\d+)\] (.*)")
 
 
@@ -144,11 +144,10 @@ def command(*, cgroups: Iterable[str] = (), is_node: bool = False) -> list[str]:
         is_node: All cgroups and the thin pool of a node are the lab's; of others they are not.
     """
     files = [*FILES, *(CGROUPS_OF_NODE if is_node else ()), *map(shlex.quote, cgroups)]
-    pool = f"dmsetup status --target thin-pool --noflush 2>/dev/null | sed 's/^/{POOL}:/'"
     lines = (
         f'echo "{READER}:$$"',
         f"grep -EsH '{LINES}' {' '.join(files)}",
-        *((pool,) if is_node else ()),
+        *((POOLS,) if is_node else ()),
         f"echo '{KERNEL_LOG}'",
         f"dmesg -l {LEVELS} 2>/dev/null && echo '{KERNEL_LOG_END}'",
     )
@@ -278,7 +277,8 @@ def _levels(files: Files) -> Levels:
         return kib[name] * 1024 if name in kib else None
 
     frequency_khz = _first_number(files, FREQUENCY)
-    pools = [match for line in files.get(POOL, ()) for match in [_POOL.search(line)] if match]
+    # A line of dmsetup begins with the pool's name, as those of grep do with the file's.
+    pools = [match for lines in files.values() for match in map(_POOL.match, lines) if match]
     return Levels(
         load_1min=_first_number(files, "/proc/loadavg"),
         memory_available_bytes=memory("MemAvailable"),

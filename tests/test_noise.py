@@ -273,7 +273,7 @@ def test_quotas_are_those_of_the_cgroups_that_are_there(
     assert record["node_cgroup_throttles"] == throttles
 
 
-POOL = "pool:lab-pool: 0 8388608 thin-pool 1 {} - rw discard_passdown queue_if_no_space - 1024\n"
+POOL = "lab-pool: 0 8388608 thin-pool 1 {} - rw discard_passdown queue_if_no_space - 1024\n"
 
 
 @pytest.mark.parametrize(
