@@ -230,7 +230,7 @@ def _better_than_node(series: _Series, controls: Mapping[str, str]) -> Iterator[
                 cell=cell,
                 metric=name,
                 reason=f"{format_value(value, metric.unit)}, where the node itself has"
-                f" {format_value(bound, metric.unit)}: a cache?",
+                f" {format_value(bound, metric.unit)}",
             )
 
 

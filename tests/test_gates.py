@@ -122,7 +122,7 @@ def test_better_than_the_node_is_about_the_middle_of_all_boots_and_says_both() -
     (finding,) = of_run([*values, sample(100.0, cell=RUNC)], CONTROLS)
 
     assert finding.boot == ""
-    assert finding.reason == "120 bit/s, where the node itself has 100 bit/s: a cache?"
+    assert finding.reason == "120 bit/s, where the node itself has 100 bit/s"
 
 
 @pytest.mark.parametrize("controls", [{}, {CELL: "veth+devmapper+runc"}])

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from typing import TYPE_CHECKING
 
 from lab.analysis.result import Caution, ControlStatus
 from lab.contamination import RULES_VERSION
+from lab.gates import of_run
+from lab.plan import Role
 from lab.stats.effect import Flag
 
 if TYPE_CHECKING:
@@ -14,6 +17,7 @@ if TYPE_CHECKING:
     from lab.analysis.boots import Judged
     from lab.analysis.result import Control, MetricEffect
     from lab.comparability import Varying
+    from lab.gates import Finding
     from lab.run import Run
 
 
@@ -34,6 +38,7 @@ def cautions(
             for each in varying
         ),
         *_of_cells(samples),
+        *_of_gates(run),
         *_of_effects(effects),
     )
 
@@ -74,6 +79,23 @@ def _of_cells(samples: Judged) -> Iterator[Caution]:
                 cell=cell,
                 metric=metric,
             )
+
+
+def _of_gates(run: Run) -> Iterator[Caution]:
+    """What cannot be what it says it is, or had better be looked at: once a cell and metric."""
+    comparisons = run.header.plan.design.comparisons
+    controls = {each.cell: each.baseline for each in comparisons if each.role is Role.CONTROL}
+    findings: dict[tuple[str, str, str], list[Finding]] = defaultdict(list)
+    for finding in of_run(run.used_samples, controls):
+        findings[finding.cell, finding.metric, finding.gate].append(finding)
+    for (cell, metric, gate), mine in findings.items():
+        more = f" ({len(mine)} samples)" if len(mine) > 1 else ""
+        yield Caution(
+            name=gate.replace("_", "-"),
+            text=f"{mine[0].mark.capitalize()}: {mine[0].reason}{more}.",
+            cell=cell,
+            metric=metric,
+        )
 
 
 def _of_effects(effects: Iterable[MetricEffect]) -> Iterator[Caution]:
