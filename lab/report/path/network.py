@@ -13,7 +13,7 @@ from lab.network.tcfilter import redirected_packets
 from lab.report.path.graph import Zone
 from lab.report.path.hops import Draft, unread
 from lab.report.path.reading import kind_of, told_of
-from lab.runtime.path import POD_PROCESSES, RUNC_PROCESSES, WAY
+from lab.runtime.path import GUEST_LINKS, POD_PROCESSES, RUNC_PROCESSES, WAY
 from lab.units import Unit, format_count, format_value
 
 if TYPE_CHECKING:
@@ -26,6 +26,7 @@ BRIDGE = "bridge"
 DEVICES = "devices in the pod's namespace"
 PORTS = r".* as a port of .*"
 VHOST = "/dev/vhost-net"
+NONE_SEEN = "none was seen"
 
 _DEVICE = r"(?:kind|MTU|MAC|IPv4 address) of {name}|ingress qdisc of {name}"
 _REDIRECT = re.compile(r"mirred \(Egress Redirect to device (\S+)\)")
@@ -114,7 +115,7 @@ def _no_interface(links: Mapping[str, Link]) -> Draft:
     if set(links) == {LOOPBACK}:
         told = (f"{LOOPBACK} is all it has",)
         return Draft(Zone.POD, "passed by", told, is_on_path=False, about=about)
-    return unread(Zone.POD, "pod's interface", "none was seen", about=about)
+    return unread(Zone.POD, "pod's interface", NONE_SEEN, about=about)
 
 
 def _to_tap(
@@ -126,7 +127,7 @@ def _to_tap(
     if tap:
         yield _tap(tap, Zone.POD, _qdisc(tap, *_ingress(reading, tap["ifname"])))
     else:
-        yield unread(Zone.POD, "tap", *(("none was seen",) if links else ()), about=_about(TAP))
+        yield unread(Zone.POD, "tap", *((NONE_SEEN,) if links else ()), about=_about(TAP))
 
 
 def _joints(reading: Reading, links: Mapping[str, Link], pod: Link, tap: Link) -> Iterator[Draft]:
@@ -209,8 +210,9 @@ def _guest(reading: Reading) -> Iterator[Draft]:
     told = ("tap", *netdev.told("ifname", "fd", "fds", "vhost")) if netdev else ()
     asked = (f"netdev {','.join(told)}",) if told else ()
     if reading.qemus_files:
-        state = f"{VHOST} {'open' if VHOST in reading.qemus_files else 'not open'}"
-        yield Draft(Zone.QEMU, "vhost-net", (state, *asked), about="vhost-net")
+        is_open = VHOST in reading.qemus_files
+        told = (f"{VHOST} {'open' if is_open else 'not open'}", *asked)
+        yield Draft(Zone.QEMU, "vhost-net", told, is_on_path=is_open, about="vhost-net")
     else:
         yield unread(Zone.QEMU, "vhost-net", about="vhost-net")
     nic = None
@@ -223,7 +225,8 @@ def _guest(reading: Reading) -> Iterator[Draft]:
     else:
         yield unread(Zone.QEMU, "virtio-net", about="guest's MAC")
     if not reading.guest_links:
-        yield unread(Zone.GUEST, "guest's interface")
+        has_answered = f"/{LOOPBACK}/" in reading.answer(GUEST_LINKS)
+        yield unread(Zone.GUEST, "guest's interface", *((NONE_SEEN,) if has_answered else ()))
     for name, link in reading.guest_links.items():
         yield _guest_link(reading, name, link)
 

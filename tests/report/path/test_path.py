@@ -172,6 +172,23 @@ def test_a_hop_that_was_not_read_says_so(question: str, zone: Zone, name: str) -
     assert f"○ {name:<18} not read" in path_text(path)
 
 
+def test_a_guest_without_an_interface_is_told_from_one_that_was_not_asked() -> None:
+    """As with runtime-rs and none: the guest runs, and has the loopback only."""
+    lonely = "/sys/class/net/lo/address:00:00:00:00:00:00\n/sys/class/net/lo/mtu:65536\n"
+
+    path = drawn(asked_again(evidence(TCFILTER), GUEST_LINKS, lonely))
+
+    assert hop(path, "guest's interface").state is State.UNREAD
+    assert hop(path, "guest's interface").said == ("none was seen",)
+
+
+def test_a_vhost_that_is_not_open_is_passed_by_even_if_no_fact_says_so() -> None:
+    path = drawn(asked_again(evidence(TCFILTER), QEMU_FILES, "/dev/kvm\n"))
+
+    assert hop(path, "vhost-net").state is State.PASSED
+    assert hop(path, "vhost-net").details[0] == "/dev/vhost-net not open"
+
+
 def test_the_bus_is_enough_to_know_the_device() -> None:
     path = drawn(asked_again(evidence(TCFILTER), GUEST_DEVICES, ""))
     assert hop(path, "virtio device").details == ("id 0x001a",)
