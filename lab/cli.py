@@ -124,23 +124,32 @@ def _down(arguments: argparse.Namespace) -> int:
 
 
 def _status(_arguments: argparse.Namespace) -> int:
-    from lab.labs import hands_of, records  # noqa: PLC0415
-    from lab.provision import running  # noqa: PLC0415
+    from lab.status import lines  # noqa: PLC0415
 
-    found = list(records())
-    for folder, record in found:
-        if record is None:
-            print(f"{folder.name}  never came up: `lab down {folder.name}` removes what it left")
-            continue
-        hands = hands_of(folder, record)
-        print(f"{record.id}  {hands}, under {record.accelerator}, since {record.created}")
-        alive = running(record)
-        for node in record.nodes:
-            state = "up" if node.name in alive else "dead"
-            print(f"  {node.name}  {state}, its console is {node.console}")
-    if not found:
-        print("no lab is up")
+    for line in lines():
+        print(line)
     return OK
+
+
+def _gc(arguments: argparse.Namespace) -> int:
+    from lab import gc  # noqa: PLC0415
+    from lab.units import Unit, format_value  # noqa: PLC0415
+    from lab.virt.connection import default_uri  # noqa: PLC0415
+
+    work = gc.survey if arguments.dry_run else gc.collect
+    done = work(default_uri(), say=print)
+    for line in done.left:
+        print(line)
+    if arguments.dry_run:
+        print(f"{len(done.stuck)} things are left behind")
+    else:
+        freed = format_value(done.freed_bytes, Unit.BYTE)
+        print(f"{len(done.removed)} things were removed, {freed} freed")
+        for line in done.stuck:
+            print(f"stuck: {line}")
+    for line in done.problems:
+        print(line)
+    return OK if done.is_clean else BAD
 
 
 def _shell(arguments: argparse.Namespace) -> int:
@@ -295,7 +304,9 @@ def _parser() -> argparse.ArgumentParser:
     conformance.add_argument("--focus", metavar="REGEX", help="only tests with such a name")
     down = add("down", _down, "take down what is up and in nobody's use")
     down.add_argument("lab", nargs="?", help="one lab, whoever uses it")
-    add("status", _status, "say what is up")
+    add("status", _status, "say what is up, in whose hands, and who has this machine")
+    collecting = add("gc", _gc, "remove what dead runs have left")
+    collecting.add_argument("--dry-run", action="store_true", help="only say what it would remove")
     add("shell", _shell, "log in to a node").add_argument("node")
     add("report", _report, "write a run's report again").add_argument(
         "run", nargs="?", default="last"

@@ -146,9 +146,9 @@ def records(home: Path | None = None) -> Iterator[tuple[Path, LabRecord | None]]
     with suppress(FileNotFoundError):
         for folder in labs_dir(home).iterdir():
             with suppress(FileNotFoundError):  # it goes down at this moment
-                found += [(folder.stat().st_mtime, folder)] * (not folder.name.startswith(NEW))
+                found += [(folder.stat().st_mtime, folder)] * (not folder.name.startswith("."))
     for _, folder in sorted(found):
-        yield folder, _read(folder / RECORD)
+        yield folder, read_record(folder)
 
 
 def hands_of(folder: Path, record: LabRecord | None) -> Hands:
@@ -200,9 +200,10 @@ def console_tail(console: Path) -> str:
     return "\n".join(f"  {line}" for line in lines[-CONSOLE_TAIL_LINES:])
 
 
-def _read(path: Path) -> LabRecord | None:
+def read_record(folder: Path) -> LabRecord | None:
+    """What is on record of the lab in *folder*; None if nothing is that can be read."""
     try:
-        return msgspec.json.decode(path.read_bytes(), type=LabRecord)
+        return msgspec.json.decode((folder / RECORD).read_bytes(), type=LabRecord)
     except OSError:
         return None
     except msgspec.DecodeError:  # another version of the lab made it; its ledger still holds

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from lab import ledger
+from tests.ground import alone, ground  # noqa: F401 - fixtures for all that bring a lab up
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NoReturn
 import msgspec
 import pytest
 
-from lab import campaign, cli, command, conformance, doctor, labs, provision
+from lab import campaign, cli, command, conformance, doctor, labs, status
 from lab.cli import main
 from lab.doctor import Finding
 from lab.errors import HostError, ProvisionError
@@ -181,20 +181,24 @@ def test_status_tells_labs_apart(
         os.utime(labs_dir() / name, (number, number))
     (labs_dir() / "lab-d").mkdir()
     up = {"lab-a": ("node-1",), "lab-b": ("worker-1",), "lab-c": ()}
-    monkeypatch.setattr(provision, "running", lambda record: up[record.id])
+    monkeypatch.setattr(status, "running", lambda record: up[record.id])
+    monkeypatch.setattr(status, "size_bytes", lambda _folder: 2048)
 
     assert main(["status"]) == 0
 
-    since = "under tcg, since 2026-11-23T18:05:12+00:00"
+    since = "under tcg, since 2026-11-23T18:05:12+00:00, 2.00 KiB"
+    died = "  its run has died: `lab gc` removes what it left"
     assert capsys.readouterr().out.splitlines() == [
         f"lab-a  alive, {since}",
         "  node-1  up, its console is /results/node-1.log",
         f"lab-b  dead, {since}",
-        "  control-1  dead, its console is /results/control-1.log",
+        died,
+        "  control-1  down, its console is /results/control-1.log",
         "  worker-1  up, its console is /results/worker-1.log",
         f"lab-c  dead, {since}",
-        "  node-1  dead, its console is /results/node-1.log",
-        "lab-d  never came up: `lab down lab-d` removes what it left",
+        died,
+        "  node-1  down, its console is /results/node-1.log",
+        "lab-d  is of another version of the lab: `lab down lab-d` removes it",
     ]
 
 

@@ -38,7 +38,8 @@ KEEPERS = {
     "pytest": {"pytest_plugin", "fixtures", "session", "campaign"},
 }
 NEEDS_LIBVIRT = {
-    "virt", "provision", "takedown", "prepare", "launch", "campaign", "conformance",
+    "virt", "provision", "takedown", "inventory", "audit", "gc", "status", "prepare", "launch",
+    "campaign", "conformance",
 }  # fmt: skip
 MODULES = {path: path.relative_to(LAB).with_suffix("").parts for path in sorted(LAB.rglob("*.py"))}
 ROOMS = {parts[0] for parts in MODULES.values()} - {"__init__"}

@@ -4,110 +4,26 @@ from __future__ import annotations
 
 import socket
 import xml.etree.ElementTree as ET
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 import pytest
 
 from lab import node as node_module
-from lab import provision, wait
-from lab.disks import Disks
+from lab import provision
 from lab.errors import LabError, NotReadyError
-from lab.image.build import NodeImage
 from lab.labs import labs_dir, records
 from lab.ledger import Kind, Ledger
-from lab.loader import load_topology
-from lab.machine import Start
 from lab.owner import me
 from lab.provision import bring_up, power_off, running
 from lab.takedown import take_down
-from lab.topology import NodeSpec, Topology
 from lab.virt import domain
-from lab.virt.connection import connected
 from lab.virt.xml import Accelerator
-from tests.fakes import Clock, Programs
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from lab.virt.connection import Connection
-
-URI = "test:///default"
-SINGLE = Topology(
-    name="embedded", nodes=(NodeSpec(name="node-1", cpus=2, memory_mib=2048, pool_gib=4),)
-)
-PAIR = load_topology("k8s-calico-kata")
-QEMU_IMG = 'for last; do :; done; echo "$*" >"$last"'
-SSH_KEYGEN = 'for last; do :; done; echo private >"$last"; echo "ssh-ed25519 AAAA" >"$last.pub"'
-
-
-@dataclass(frozen=True)
-class Ground:
-    """A machine to bring labs up on."""
-
-    programs: Programs
-    connection: Connection
-    start: Start
-    runtime: Path
-    """Where sockets are."""
-
-    @property
-    def console(self) -> Path:
-        """That of the only node."""
-        return self.start.console("node-1")
-
-    @property
-    def pair(self) -> Start:
-        """The start of a topology with two nodes."""
-        return replace(self.start, topology=PAIR)
-
-    def xml(self, domain: str) -> str:
-        """What libvirt has been told of a domain."""
-        text: str = self.connection.raw.lookupByName(domain).XMLDesc()
-        return text
-
-    @property
-    def domains(self) -> set[str]:
-        """The domains of labs."""
-        names = {each.name() for each in self.connection.raw.listAllDomains()}
-        return {name for name in names if name.startswith("lab-")}
-
-    @property
-    def left(self) -> list[str]:
-        """Whatever a lab has left behind."""
-        folders = [*labs_dir().iterdir(), *self.runtime.iterdir()]
-        return sorted([*self.domains, *(path.name for path in folders)])
-
-
-@pytest.fixture
-def ground(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Ground]:
-    monkeypatch.setenv("LAB_HOME", str(tmp_path / "home"))
-    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path / "run"))
-    (tmp_path / "run").mkdir()
-    monkeypatch.setattr(provision, "default_uri", lambda: URI)
-    monkeypatch.setattr(wait, "time", Clock())
-    monkeypatch.setattr(provision, "SSH_DEADLINE_S", {Accelerator.KVM: 1.0, Accelerator.TCG: 2.0})
-    programs = Programs.first_on_path(tmp_path / "bin", monkeypatch)
-    programs.add("qemu-img", QEMU_IMG)
-    programs.add("ssh-keygen", SSH_KEYGEN)
-    programs.add("ssh", "exit 0")
-    start = Start(
-        topology=SINGLE,
-        image=NodeImage(
-            digest="d1",
-            disk=tmp_path / "disk.img",
-            kernel=tmp_path / "vmlinuz",
-            initramfs=tmp_path / "initramfs",
-            kernel_release="6.12",
-        ),
-        disks={spec.name: Disks.of(spec.name, tmp_path) for spec in (*SINGLE.nodes, *PAIR.nodes)},
-        accelerator=Accelerator.TCG,
-        console=lambda name: tmp_path / "results" / "consoles" / f"{name}.log",
-    )
-    # The test driver forgets its domains with its last connection.
-    with connected(URI) as connection:
-        yield Ground(programs, connection, start, tmp_path / "run")
+    from tests.ground import Ground
 
 
 def unreachable(ground: Ground) -> None:
