@@ -240,7 +240,7 @@ def test_a_program_that_a_dead_process_has_started_is_ended_with_its_children(
     monkeypatch.setattr(gc, "TERMINATE_GRACE_S", 0.3)
     with monkeypatch.context() as another:
         another.setattr(owner, "me", lambda: DEAD)
-        running = command.running(["sh", "-c", f"{script} & echo $! >pid; {script}"])
+        running = command.running(["sh", "-c", f"{script} & {script}"])
         process = running.__enter__()
     try:
         assert collect(URI, say=unsaid).is_clean
