@@ -151,18 +151,22 @@ def is_chatter(message: str) -> bool:
     return any(chatter.pattern.search(message) for chatter in CHATTER)
 
 
-def to_be_used(samples: Iterable[Sample]) -> tuple[Sample, ...]:
+def to_be_used(
+    samples: Iterable[Sample], judged: Sequence[Contamination] | None = None
+) -> tuple[Sample, ...]:
     """
     Of each cell, round and metric the samples of the attempt that counts, in the given order.
 
     That is the last one with nothing known against any of its samples; if there is none, the
-    last of all.
+    last of all. *judged* is what :func:`judge` says of each, if it was asked already.
     """
     attempts: dict[tuple[str, int, str], dict[int, bool]] = defaultdict(dict)
     everything: Sequence[Sample] = tuple(samples)
-    for sample in everything:
+    if judged is None:
+        judged = [judge(sample.noise) for sample in everything]
+    for sample, contamination in zip(everything, judged, strict=True):
         clean = attempts[_what(sample)]
-        is_clean = not judge(sample.noise).is_contaminated
+        is_clean = not contamination.is_contaminated
         clean[sample.attempt] = clean.get(sample.attempt, True) and is_clean
     used = {
         what: max((number for number, is_clean in clean.items() if is_clean), default=max(clean))

@@ -33,6 +33,7 @@ from lab.analysis.summaries import contamination, summaries
 from lab.comparability import varying
 from lab.contamination import RULES_VERSION
 from lab.plan import Ordering
+from lab.stats.precision import kept_alpha
 
 if TYPE_CHECKING:
     from lab.run import Run
@@ -57,19 +58,23 @@ __all__ = [
 def analyse(run: Run) -> Analysis:
     """Analyse *run* by the design that it declared; a run without one has no comparisons."""
     plan = run.header.plan
+    design = plan.design
+    alpha = kept_alpha(design.alpha, min_rounds=design.min_rounds, max_rounds=design.max_rounds)
     samples = judged(run.valid_samples)
     mixed = varying(run)
     unadjusted = compared(
         samples,
-        plan.design,
+        design,
+        alpha=alpha,
         mixed={each.cell for each in mixed},
         same_rounds=plan.ordering is Ordering.SHUFFLED,
     )
-    effects, families = adjusted(unadjusted, plan.design)
-    negative, positive = twin(effects, plan.design), handicap(effects, plan.design)
+    effects, families = adjusted(unadjusted, alpha=alpha, q=design.exploratory_q)
+    negative, positive = twin(effects, design), handicap(effects, design)
     return Analysis(
         run=run.header.id,
-        design=plan.design,
+        design=design,
+        alpha=alpha,
         rules=RULES_VERSION,
         metrics=tuple(samples.metrics.values()),
         summaries=summaries(run, samples),

@@ -66,12 +66,12 @@ def judged(samples: Sequence[Sample]) -> Judged:
     series: dict[tuple[str, str], Series] = {}
     metrics: dict[str, Metric] = {}
     disturbed: dict[str, Counter[str]] = defaultdict(Counter)
-    used = set(map(id, to_be_used(samples)))
-    for sample in samples:
+    contaminations = _contaminations(samples)
+    used = set(map(id, to_be_used(samples, contaminations)))
+    for sample, contamination in zip(samples, contaminations, strict=True):
         metrics.setdefault(sample.metric.name, sample.metric)
         place = (sample.cell, sample.metric.name)
         mine = series.setdefault(place, Series(sample.metric))
-        contamination = judge(sample.noise)
         _count(mine, contamination)
         disturbed[sample.cell].update(flag.name for flag in contamination.flags)
         mine.every[sample.round].append(sample.value)
@@ -91,6 +91,18 @@ def logs(iterations: Mapping[int, Sequence[float]]) -> list[list[float]]:
     if any(not _has_logarithm(value) for values in iterations.values() for value in values):
         return []
     return [sorted(map(math.log, values)) for _, values in sorted(iterations.items())]
+
+
+def _contaminations(samples: Iterable[Sample]) -> list[Contamination]:
+    """What disturbed each; metrics that were read from one report share their noise."""
+    known: dict[tuple[tuple[str, float | None], ...], Contamination] = {}
+    found = []
+    for sample in samples:
+        noise = tuple(sample.noise.items())
+        if noise not in known:
+            known[noise] = judge(sample.noise)
+        found.append(known[noise])
+    return found
 
 
 def _count(series: Series, contamination: Contamination) -> None:

@@ -8,6 +8,7 @@ from lab.analysis.families import GATES
 from lab.plan import Role
 from lab.records import RunStatus
 from lab.stats.effect import MIN_BOOTS
+from lab.stats.precision import Stop
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -32,17 +33,19 @@ def _ending(run: Run) -> Iterator[str]:
         yield "The run was interrupted."
     if run.header.status is RunStatus.RUNNING:
         yield "The run did not end."
+    if run.looks and run.looks[-1].stop is Stop.BUDGET:
+        yield "The budget ended the rounds."
 
 
 def _rounds(run: Run) -> Iterator[str]:
-    plan = run.header.plan
+    """Of the rounds that the run set out for; fewer than planned at most is as planned."""
     ran = {record.boot for record in run.recorded}
-    missing = {boot.round for boot in plan.order if boot.id not in ran}
-    whole = plan.rounds - len(missing)
-    if whole < plan.design.min_rounds:
-        yield f"{whole} whole rounds were run, of at least {plan.design.min_rounds}."
-    begun = {boot.round for boot in plan.order if boot.id in ran}
-    lost = [boot.id for boot in plan.order if boot.round in begun and boot.id not in ran]
+    missing = {boot.round for boot in run.order if boot.id not in ran}
+    whole, least = run.rounds - len(missing), run.header.plan.design.min_rounds
+    if whole < least:
+        yield f"{whole} whole rounds were run, of at least {least}."
+    begun = {boot.round for boot in run.order if boot.id in ran}
+    lost = [boot.id for boot in run.order if boot.round in begun and boot.id not in ran]
     if lost:
         yield f"Not run, in rounds that were begun: {_listed(lost)}."
 

@@ -63,10 +63,10 @@ class Asked:
 
 
 def compared(
-    samples: Judged, design: Design, *, mixed: set[str], same_rounds: bool
+    samples: Judged, design: Design, *, alpha: float, mixed: set[str], same_rounds: bool
 ) -> tuple[MetricEffect, ...]:
     """Make every comparison of *design*; *mixed* names the cells of several configurations."""
-    asked = tuple(_asked(samples, design, mixed=mixed, same_rounds=same_rounds))
+    asked = tuple(_asked(samples, design, alpha=alpha, mixed=mixed, same_rounds=same_rounds))
     effects = _made(dict(enumerate(asked)), with_contaminated=False)
     disturbed = {place: each for place, each in enumerate(asked) if each.has_contaminated}
     with_contaminated = _made(disturbed, with_contaminated=True)
@@ -86,7 +86,7 @@ def compared(
 
 
 def _asked(
-    samples: Judged, design: Design, *, mixed: set[str], same_rounds: bool
+    samples: Judged, design: Design, *, alpha: float, mixed: set[str], same_rounds: bool
 ) -> Iterator[Asked]:
     """
     Each comparison on each metric that both cells have.
@@ -105,7 +105,7 @@ def _asked(
                     cell=cell,
                     baseline=baseline,
                     margin=design.margins.get(name, design.margin),
-                    alpha=design.alpha,
+                    alpha=alpha,
                     is_primary=is_primary,
                     same_rounds=same_rounds,
                     is_mixed=not mixed.isdisjoint({comparison.cell, comparison.baseline}),

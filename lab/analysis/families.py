@@ -36,9 +36,13 @@ def family_of(role: Role, *, is_primary: bool) -> str:
 
 
 def adjusted(
-    effects: Sequence[MetricEffect], design: Design
+    effects: Sequence[MetricEffect], *, alpha: float, q: float
 ) -> tuple[tuple[MetricEffect, ...], tuple[Family, ...]]:
-    """Adjust each family's p values, and mark the differences that are left."""
+    """
+    Adjust each family's p values, and mark the differences that are left.
+
+    *alpha* is for what decides something, *q* for what is explored.
+    """
     members: dict[str, list[int]] = defaultdict(list)
     for place, each in enumerate(effects):
         members[each.family].append(place)
@@ -46,7 +50,7 @@ def adjusted(
     families = []
     for name, places in members.items():
         known = [(place, p) for place in places if (p := effects[place].effect.p) is not None]
-        family = _family(name, len(known), design)
+        family = _family(name, len(known), alpha=alpha, q=q)
         correct = holm if family.correction is Correction.HOLM else benjamini_hochberg
         p_values = correct([p for _, p in known])
         for (place, _), p in zip(known, p_values, strict=True):
@@ -79,13 +83,13 @@ def handicap(effects: Iterable[MetricEffect], design: Design) -> Control:
     )
 
 
-def _family(name: str, size: int, design: Design) -> Family:
+def _family(name: str, size: int, *, alpha: float, q: float) -> Family:
     is_gate = name in GATES.values()
     return Family(
         name=name,
         correction=Correction.HOLM if is_gate else Correction.BENJAMINI_HOCHBERG,
         size=size,
-        level=design.alpha if is_gate else design.exploratory_q,
+        level=alpha if is_gate else q,
     )
 
 

@@ -158,6 +158,12 @@ class Analysis(msgspec.Struct, frozen=True, kw_only=True):
     schema: int = SCHEMA_VERSION
     run: str
     design: Design
+    alpha: float
+    """
+    At which intervals were made, and at which the gate judges.
+
+    Less than the design's where rounds may stop on precision, so that these hold what it says.
+    """
     rules: int
     """The version of the rules of contamination that were applied."""
     metrics: tuple[Metric, ...]

@@ -8,7 +8,6 @@ Jones (ISMM 2013): y = mean + boot (tau) + iteration (sigma).
 from __future__ import annotations
 
 import math
-import statistics
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -58,22 +57,26 @@ def components(boots: Sequence[Sequence[float]]) -> Components:
 
     A boot component below zero, which chance brings where there is none, is zero.
     """
-    means = [statistics.fmean(boot) for boot in boots]
-    mean_variance = statistics.variance(means) if len(means) > 1 else None
-    within = sum(
-        (value - mean) ** 2 for boot, mean in zip(boots, means, strict=True) for value in boot
-    )
+    means = [math.fsum(boot) / len(boot) for boot in boots]
+    mean_variance = None
+    if len(means) > 1:
+        mean_variance = _squares(means, math.fsum(means) / len(means)) / (len(means) - 1)
+    within = math.fsum(_squares(boot, mean) for boot, mean in zip(boots, means, strict=True))
     spare = sum(len(boot) - 1 for boot in boots)
     iteration_variance = within / spare if spare else None
     boot_variance = None
     if mean_variance is not None and iteration_variance is not None:
-        share = statistics.fmean(1 / len(boot) for boot in boots)
+        share = math.fsum(1 / len(boot) for boot in boots) / len(boots)
         boot_variance = max(0.0, mean_variance - iteration_variance * share)
     return Components(
         boot_sd=_root(boot_variance),
         iteration_sd=_root(iteration_variance),
         mean_sd=_root(mean_variance),
     )
+
+
+def _squares(values: Sequence[float], mean: float) -> float:
+    return math.fsum((value - mean) ** 2 for value in values)
 
 
 def _root(variance: float | None) -> float | None:
