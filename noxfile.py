@@ -66,8 +66,9 @@ def browser(session: nox.Session) -> None:
     """Test the report in a headless Chromium, and keep pictures of it to look at."""
     _make(session, "browser", system.browser_needs())
     pictures = Path(session.virtualenv.location) / "pictures"
+    end_what_hangs = ("-o", "faulthandler_timeout=120", "-o", "faulthandler_exit_on_timeout=true")
     session.run(
-        *("python", "-m", "pytest", "tests/report/browser", *session.posargs),
+        *("python", "-m", "pytest", "tests/report/browser", *end_what_hangs, *session.posargs),
         env={"LAB_PICTURES": str(pictures)},
     )
     session.log(f"pictures of the report are in {pictures}")

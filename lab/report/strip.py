@@ -21,8 +21,8 @@ LEAST_SPAN = 2.0
 class Strip:
     """Every boot of a cell as a dot on the metric's axis."""
 
-    dots: tuple[float, ...]
-    control: float | None
+    dots: tuple[int, ...]
+    control: int | None
     """Where the control's mean lies."""
     label: str
 
@@ -44,12 +44,12 @@ class Axis:
             low, high = middle / math.sqrt(LEAST_SPAN), middle * math.sqrt(LEAST_SPAN)
         return cls(low=low, high=high, scale=scale)
 
-    def place(self, value: float) -> float:
-        """Where *value* lies in a strip."""
+    def place(self, value: float) -> int:
+        """Where *value* lies in a strip: on a screen, to a pixel."""
         low, high, at = (self._project(each) for each in (self.low, self.high, value))
         start, end = ENDS
         share = (at - low) / (high - low) if high > low else 0.5
-        return round(start + share * (end - start), 1)
+        return round(start + share * (end - start))
 
     def _project(self, value: float) -> float:
         return math.log(value) if self.scale is Scale.LOG else value

@@ -13,7 +13,7 @@
     }
     for (const place of document.querySelectorAll("#matrix [data-shows]")) {
       const row = rows.get(place.dataset.shows);
-      const parts = row ? [...row.querySelectorAll("[data-part]")].map((part) => part.cloneNode(true)) : [];
+      const parts = row ? [...row.querySelectorAll(".v, .c, .s, .tag, .why, svg")].map((part) => part.cloneNode(true)) : [];
       if (!row) parts.push(Object.assign(document.createElement("span"), { className: "s", textContent: "not measured here" }));
       place.querySelector(".show").replaceChildren(...parts);
       const kept = place.classList.contains("control") ? "control " : "";
