@@ -93,6 +93,10 @@ CHATTER: tuple[Chatter, ...] = (
         "a guest's kernel tries what KVM does not have, at each boot",
     ),
     Chatter(
+        re.compile(r"Buffer I/O error on dev dm-\d+, logical block 0, async page read"),
+        "a snapshot of a sandbox that has ended is taken away while udev looks what is on it",
+    ),
+    Chatter(
         re.compile(r"overlayfs: "), "how the root file system of some container was put together"
     ),
     Chatter(
