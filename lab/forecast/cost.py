@@ -69,13 +69,18 @@ def costs(cells: Iterable[str], runs: Iterable[Run], kind: Kind) -> tuple[Cost, 
 
 
 def boot_seconds(runs: Iterable[Run]) -> dict[str, float]:
-    """By cell: the median of what all scenarios of a boot took together, in seconds."""
+    """
+    By cell: the median of what all scenarios of a boot took together, in seconds.
+
+    Boots that were made again are left out: they run only what measures.
+    """
     taken: dict[str, list[float]] = defaultdict(list)
     for run in runs:
-        boots: dict[tuple[str, str, int], float] = defaultdict(float)
+        boots: dict[tuple[str, str], float] = defaultdict(float)
         for record in run.recorded:
-            boots[record.cell, record.boot, record.attempt] += record.elapsed_s
-        for (cell, _, _), seconds in boots.items():
+            if record.attempt == 1:
+                boots[record.cell, record.boot] += record.elapsed_s
+        for (cell, _), seconds in boots.items():
             taken[cell].append(seconds)
     return {cell: statistics.median(seconds) for cell, seconds in taken.items()}
 

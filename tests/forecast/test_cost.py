@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import dataclasses
+
+import msgspec
 import pytest
 
 from lab.forecast.cost import OVERHEAD_S, Kind, boot_seconds, costs, setup_seconds
@@ -32,6 +35,16 @@ def test_a_boot_takes_what_the_one_in_the_middle_took(run: Run) -> None:
     assert boot_seconds([run])[str(REFERENCE)] == pytest.approx(taken[1])
     assert boot_seconds([run, run]) == pytest.approx(boot_seconds([run]))
     assert boot_seconds([]) == {}
+
+
+def test_a_boot_that_was_made_again_says_nothing_of_one(run: Run) -> None:
+    again = [
+        msgspec.structs.replace(record, boot=f"{record.boot}-a2", attempt=2, elapsed_s=0.001)
+        for record in run.recorded
+    ]
+    noisy = dataclasses.replace(run, recorded=(*run.recorded, *again))
+
+    assert boot_seconds([noisy]) == boot_seconds([run])
 
 
 def test_the_rest_of_a_run_is_what_came_beside_its_boots(run: Run) -> None:
