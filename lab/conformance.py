@@ -15,6 +15,7 @@ from lab.errors import ArtefactError, CommandError, ToolOutputError, UsageError
 from lab.expectations import Expect
 from lab.matrix import CONTROL_CELLS, KATA, Runtime, default_cells_of
 from lab.plan import make
+from lab.run import BENCH_FAILED
 from lab.screen import plain
 from lab.stopwatch import Activity, Stopwatch
 from lab.storage.backend import Snapshotter
@@ -82,8 +83,11 @@ def run_conformance(wishes: Wishes, console: Console, *, focus: str | None = Non
                     summaries.append(found)
                     screen.say(_told(found))
         finally:
-            launch.finish(store, stopwatch, is_complete=len(summaries) == len(targets))
+            is_complete = len(summaries) == len(targets)
+            run = launch.finish(store, stopwatch, is_complete=is_complete)
             screen.say(f"reports: {store.path / 'conformance'}")
+    if run.has_leaks:
+        return BENCH_FAILED
     return 0 if all(summary.is_good for summary in summaries) else 1
 
 

@@ -247,13 +247,13 @@ def _program(folder: Path) -> Thing | None:
 
 def _whose_program(folder: Path, words: str) -> tuple[Owner | None, str, Hands | None]:
     """Who has started a program, for which lab, and in whose hands it is; None if not the lab."""
-    for variable in (folder / "environ").read_bytes().split(b"\0"):
-        if variable.startswith(OF_OWNER):
-            who = Owner.parse(variable.removeprefix(OF_OWNER).decode(errors="replace"))
-            return who, "", _hands(who, state_dir()) if who else None
     if match := SHARED_CONNECTION.match(words):
         mark = Mark.read(Path(match[1]))
         if mark is None:  # its sockets are gone: nobody can reach a node through it any more
             return None, "", Hands.DEAD
         return mark.owner, mark.lab, _hands(mark.owner, Path(mark.home), mark.lab)
+    for variable in (folder / "environ").read_bytes().split(b"\0"):
+        if variable.startswith(OF_OWNER):
+            who = Owner.parse(variable.removeprefix(OF_OWNER).decode(errors="replace"))
+            return who, "", _hands(who, state_dir()) if who else None
     return None, "", None

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from lab import host, labs, lease, prepare
+from lab import audit, host, labs, lease, prepare
 from lab.bench import Bench
 from lab.cluster import kit as kits
 from lab.environment import environment
@@ -169,8 +169,20 @@ def running(
     """
     Bring the topology up, hand out its bench, and take everything down again.
 
-    With ``--keep always``, or ``failed`` and something bad on record, the lab stays up.
+    With ``--keep always``, or ``failed`` and something bad on record, the lab stays up. What
+    else is left behind on this machine is a fault of the bench, and on record.
     """
+    with (
+        audit.audited(default_uri(), keep=store.set_leaks, say=say),
+        _up(decided, store, say=say, stopwatch=stopwatch) as bench,
+    ):
+        yield bench
+
+
+@contextmanager
+def _up(
+    decided: Decided, store: Store, *, say: Callable[[str], None], stopwatch: Stopwatch
+) -> Iterator[Bench]:
     with stopwatch.spending(Activity.BUILDING):
         disks = prepared_disks(
             decided,

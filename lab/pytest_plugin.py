@@ -20,6 +20,7 @@ from lab.options import OPTIONS, Wishes
 from lab.outcome import Outcome
 from lab.records import OutcomeRecord
 from lab.repeats import repeats
+from lab.run import BENCH_FAILED
 from lab.session import SESSION, Session, Verdict, scenario_of, session_of
 from lab.stopwatch import Activity
 
@@ -226,8 +227,10 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     if ours.screen is None:
         from lab import launch, report, takedown  # noqa: PLC0415 - unit tests must not need libvirt
 
-        launch.finish(ours.store, ours.stopwatch, is_complete=exitstatus in COMPLETE)
+        run = launch.finish(ours.store, ours.stopwatch, is_complete=exitstatus in COMPLETE)
         report.write(ours.store.path)
+        if run.has_leaks:  # no scenario has failed of it, and yet the run has
+            session.exitstatus = BENCH_FAILED
         try:
             takedown.leave()
         except LabError as error:

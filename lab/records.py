@@ -105,6 +105,17 @@ class LookRecord(msgspec.Struct, frozen=True, kw_only=True):
     """Why no more rounds were run; None if more were."""
 
 
+class Leaks(msgspec.Struct, frozen=True, kw_only=True):
+    """``leaks.json``: whether the run has left this machine as it has found it."""
+
+    leaks: tuple[str, ...] = ()
+    """What it should have removed and has not: the run has failed."""
+    notes: tuple[str, ...] = ()
+    """What else has changed meanwhile, and may be anybody's."""
+    elapsed_s: float = 0.0
+    """What one look at the machine took."""
+
+
 class Timeline(msgspec.Struct, frozen=True, kw_only=True):
     """``timeline.json``: where the wall-clock time of the run went. Phases do not overlap."""
 

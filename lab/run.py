@@ -15,7 +15,15 @@ from lab.errors import StoreError, UsageError
 from lab.matrix import Cell
 from lab.outcome import Evidence, Outcome
 from lab.plan import Design, Ordering
-from lab.records import SCHEMA_VERSION, Environment, LookRecord, OutcomeRecord, RunHeader, Timeline
+from lab.records import (
+    SCHEMA_VERSION,
+    Environment,
+    Leaks,
+    LookRecord,
+    OutcomeRecord,
+    RunHeader,
+    Timeline,
+)
 from lab.repeats import degradation, repeats
 from lab.sample import Sample
 from lab.store import (
@@ -24,6 +32,7 @@ from lab.store import (
     EVIDENCE,
     HEADER,
     LAST,
+    LEAKS,
     LOOKS,
     OUTCOMES,
     SAMPLES,
@@ -73,6 +82,8 @@ class Run:
     consoles: tuple[str, ...]
     """Relative to the run's directory."""
     timeline: Timeline | None
+    leaks: Leaks | None = None
+    """What it has left behind; None if nobody has looked."""
     looks: tuple[LookRecord, ...] = ()
     """At its precision, after rounds; none if its number of rounds was fixed."""
     warnings: tuple[str, ...]
@@ -108,6 +119,7 @@ class Run:
             },
             consoles=tuple(f"{CONSOLES}/{f.name}" for f in sorted((path / CONSOLES).glob("*.log"))),
             timeline=_read_optional(path / TIMELINE, Timeline),
+            leaks=_read_optional(path / LEAKS, Leaks),
             looks=looks,
             warnings=tuple(warnings),
         )
@@ -130,6 +142,11 @@ class Run:
         return tuple(
             sorted([*order, *again], key=lambda boot: (boot.round, boot.attempt, boot.position))
         )
+
+    @property
+    def has_leaks(self) -> bool:
+        """Whether it is known to have left something behind on its machine."""
+        return self.leaks is not None and bool(self.leaks.leaks)
 
     @cached_property
     def distrusted(self) -> Mapping[str, str]:
@@ -184,9 +201,10 @@ def exit_status(run: Run) -> int:
     What a run means to a shell: 0, 1, or 3.
 
     0 only if something was measured and nothing is FAIL, BLOCKED, INVALID or INFRA; 3 if the
-    bench itself failed (INFRA), so that the run says nothing of Kata and may be made again.
+    bench itself failed (INFRA), so that the run says nothing of Kata and may be made again, or if
+    it has left something behind on this machine.
     """
-    if any(record.outcome is Outcome.INFRA for record in run.outcomes):
+    if run.has_leaks or any(record.outcome is Outcome.INFRA for record in run.outcomes):
         return BENCH_FAILED
     is_bad = bool(run.distrusted) or any(record.outcome.is_bad for record in run.outcomes)
     return 1 if is_bad or not run.valid_samples else 0

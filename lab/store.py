@@ -25,12 +25,21 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from lab.records import Environment, LookRecord, OutcomeRecord, RunHeader, RunStatus, Timeline
+    from lab.records import (
+        Environment,
+        Leaks,
+        LookRecord,
+        OutcomeRecord,
+        RunHeader,
+        RunStatus,
+        Timeline,
+    )
     from lab.sample import Sample
 
 HEADER = "run.json"
 ENVIRONMENT = "environment.json"
 TIMELINE = "timeline.json"
+LEAKS = "leaks.json"
 SAMPLES = "samples.jsonl"
 OUTCOMES = "outcomes.jsonl"
 LOOKS = "looks.jsonl"
@@ -118,6 +127,10 @@ class Store:
     def set_environment(self, environment: Environment) -> None:
         """Record on what the run is measured."""
         self._replace(ENVIRONMENT, environment)
+
+    def set_leaks(self, leaks: Leaks) -> None:
+        """Record what the run has left behind on this machine."""
+        self._replace(LEAKS, leaks)
 
     def set_timeline(self, timeline: Timeline) -> None:
         """Record where the time went."""

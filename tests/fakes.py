@@ -55,6 +55,16 @@ class Programs:
         return path.read_text().splitlines() if path.exists() else []
 
 
+def wait_until_marked(pid: int) -> None:
+    """Wait until a process that was just started shows its environment: it does not at once."""
+
+    def probe() -> None:
+        if not Path(f"/proc/{pid}/environ").read_bytes():
+            raise Pending("it is being started")
+
+    wait_for(f"the start of {pid}", probe, timeout_s=5, every_s=0.01, remedy="none")
+
+
 def wait_until_dead(pid: int) -> None:
     """Wait until a process is gone, or a zombie that its new parent has yet to notice."""
 

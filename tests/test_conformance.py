@@ -91,8 +91,9 @@ class Lab:
         yield SimpleNamespace(setting=SimpleNamespace(node=self.node))
         self.is_up = False
 
-    def finish(self, store: Store, _stopwatch: Stopwatch, *, is_complete: bool) -> None:
+    def finish(self, store: Store, _stopwatch: Stopwatch, *, is_complete: bool) -> Run:
         store.finish(RunStatus.COMPLETE if is_complete else RunStatus.INTERRUPTED)
+        return Run.load(store.path)
 
     def run(self, cells: str | None = None, focus: str | None = None) -> tuple[int, str]:
         console = Console(file=io.StringIO(), width=200)

@@ -23,6 +23,7 @@ from lab.provision import bring_up
 from lab.scratch import scratch
 from lab.virt import connection as connection_module
 from lab.virt import daemons
+from lab.wait import Pending, wait_for
 from tests.fakes import DEAD, left_by, unsaid, wait_until_dead
 from tests.ground import URI
 
@@ -233,23 +234,30 @@ def test_a_setting_of_the_host_is_put_back(place: Path, monkeypatch: pytest.Monk
     assert not own.path.exists()
 
 
-@pytest.mark.parametrize("script", ["sleep 60", "trap '' TERM; sleep 60; sleep 60"])
+def programs() -> list[inventory.Thing]:
+    found = inventory.take(URI).things
+    return [thing for thing in found if thing.sort is inventory.Sort.PROGRAM]
+
+
+@pytest.mark.parametrize("script", ["sleep 60; true", "trap '' TERM; sleep 60; sleep 60"])
 def test_a_program_that_a_dead_process_has_started_is_ended_with_its_children(
     monkeypatch: pytest.MonkeyPatch, script: str
 ) -> None:
+    def programs_started() -> None:
+        if len(programs()) < 5:
+            raise Pending("the shell has not started its children")
+
     monkeypatch.setattr(gc, "TERMINATE_GRACE_S", 0.3)
     with monkeypatch.context() as another:
         another.setattr(owner, "me", lambda: DEAD)
-        running = command.running(["sh", "-c", f"{script} & {script}"])
+        running = command.running(["sh", "-c", f"({script}) & ({script})"])
         process = running.__enter__()
     try:
+        wait_for("the programs", programs_started, timeout_s=5, every_s=0.01, remedy="none")
         assert collect(URI, say=unsaid).is_clean
 
         wait_until_dead(process.pid)
-        assert not [
-            thing for thing in inventory.take(URI).things
-            if thing.owner == DEAD and thing.sort is inventory.Sort.PROGRAM
-        ]  # fmt: skip
+        assert programs() == []
     finally:
         running.__exit__(None, None, None)
 

@@ -17,7 +17,7 @@ from lab.lease import leased
 from lab.owner import me
 from lab.provision import bring_up
 from lab.scratch import scratch
-from tests.fakes import DEAD, left_by, unsaid, wait_until_dead
+from tests.fakes import DEAD, left_by, unsaid, wait_until_dead, wait_until_marked
 from tests.ground import URI
 
 if TYPE_CHECKING:
@@ -176,6 +176,7 @@ def test_a_program_that_the_lab_has_started_is_found_and_says_by_whom(
         running = command.running(["sleep", "60"])
         process = running.__enter__()
     try:
+        wait_until_marked(process.pid)
         (program,) = (thing for thing in things(place) if thing.sort is Sort.PROGRAM)
         assert program.hands is Hands.DEAD
         assert program.owner == DEAD
@@ -193,6 +194,7 @@ def test_a_process_of_the_lab_is_no_program_of_another(
     monkeypatch.setenv(owner.VARIABLE, DEAD.id)
     with subprocess.Popen(["/bin/sleep", "60"]) as process:
         try:
+            wait_until_marked(process.pid)
             (program,) = (thing for thing in things(place) if thing.sort is Sort.PROGRAM)
             assert program.process
             path = ledger.path_of(program.process, place / "home")
@@ -212,6 +214,7 @@ def test_a_shared_connection_is_known_by_its_name(place: Path) -> None:
     name = f"ssh: {sockets}/node-1 [mux]"
     with subprocess.Popen([name, "60"], executable="/bin/sleep") as process:
         try:
+            wait_until_marked(process.pid)
             # What follows the name is ssh's padding, and sleep's argument.
             (program,) = (thing for thing in things(place) if thing.sort is Sort.PROGRAM)
             assert (program.hands, program.lab) == (Hands.DEAD, "lab-embedded-1")

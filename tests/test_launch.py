@@ -7,21 +7,26 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, NoReturn
+from unittest.mock import ANY
 
 import pytest
 
-from lab import host, labs, launch, lease, prepare, takedown
+from lab import audit, host, labs, launch, lease, prepare, takedown
+from lab.audit import Snapshot
 from lab.disks import Disks
 from lab.errors import ArtefactError, HostError, ProvisionError, UsageError
 from lab.host import Chosen
 from lab.image import emulator
 from lab.image.build import GuestImage, Images, NodeImage, WorkloadImage
+from lab.inventory import Inventory, Sort, Thing
+from lab.labs import Hands
 from lab.launch import Decided, decide, finish, open_store, running
 from lab.matrix import DEFAULT_CELLS, KATA, Runtime, select
 from lab.options import Wishes
 from lab.outcome import Outcome
-from lab.records import RunStatus
-from lab.run import Run
+from lab.owner import me
+from lab.records import Leaks, RunStatus
+from lab.run import Run, exit_status
 from lab.stopwatch import Activity, Stopwatch
 from lab.virt import domain
 from lab.virt.xml import Accelerator
@@ -53,6 +58,10 @@ class World:
     accelerator: Accelerator = Accelerator.TCG
     fails_at: str = ""
     is_built: bool = True
+    looked: list[str] = field(default_factory=list)
+    """What had been done last whenever the machine was looked at."""
+    left: list[str] = field(default_factory=list)
+    """The domains that are there, and should not be."""
     starts: list[Start] = field(default_factory=list)
     watched: list[str] = field(default_factory=list)
     """The machines that are the lab's own."""
@@ -88,6 +97,13 @@ class World:
         self.do("versions")
         return {name: f" answer to {line}\n" for name, line in questions.items()}
 
+    def look(self) -> Snapshot:
+        self.looked.append((self.done or ["nothing"])[-1])
+        left = [
+            Thing(sort=Sort.DOMAIN, name=name, hands=Hands.ALIVE, owner=me()) for name in self.left
+        ]
+        return Snapshot(Inventory(tuple(left)), {})
+
     def take_down(self, folder: Path) -> None:
         self.do(f"down {folder.name}")
 
@@ -111,6 +127,7 @@ def world(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> World:
     monkeypatch.setenv("LAB_HOME", str(tmp_path / "home"))
     monkeypatch.setattr(launch, "load", lambda: "the lock")
     monkeypatch.setattr(launch, "build", world.build)
+    monkeypatch.setattr(audit, "snapshot", lambda *_, **__: world.look())
     monkeypatch.setattr(launch, "is_built", lambda _lock: world.is_built)
     monkeypatch.setattr(host, "check_room", lambda topology: world.do(f"room for {topology.name}"))
     monkeypatch.setattr(host, "choose_accelerator", world.choose_accelerator)
@@ -544,3 +561,45 @@ def test_a_machine_that_has_no_room_is_given_back(
         launch.leased(it, "measuring", is_alone=True, say=unsaid, stopwatch=Stopwatch()).__enter__()
 
     assert lease.queue() == ()
+
+
+def test_the_machine_is_looked_at_before_anything_starts_and_when_all_is_down(
+    campaign: Campaign,
+) -> None:
+    with campaign.running():
+        assert campaign.world.looked == ["nothing"]
+
+    assert campaign.world.looked == ["nothing", "down lab-embedded-1"]
+    assert Run.load(campaign.store.path).leaks == Leaks(elapsed_s=ANY)
+
+
+def test_what_is_left_behind_is_said_and_a_fault_of_the_bench(
+    campaign: Campaign, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(audit, "SETTLE_S", 0.0)
+    campaign.world.left = ["lab-embedded-1-node-1"]
+
+    with campaign.running():
+        pass
+
+    run = Run.load(campaign.store.path)
+    assert run.leaks
+    assert run.leaks.leaks == ("domain lab-embedded-1-node-1",)
+    assert exit_status(run) == 3
+    assert campaign.said[-1] == "left behind: domain lab-embedded-1-node-1"
+
+
+def test_a_look_that_fails_does_not_hide_the_first_error(
+    campaign: Campaign, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    campaign.world.fails_at = "up"
+    monkeypatch.setattr(
+        type(campaign.store),
+        "set_leaks",
+        lambda *_: campaign.world.do("up"),  # fails as well
+    )
+
+    with pytest.raises(ProvisionError, match="up fails") as caught, campaign.running():
+        pass
+
+    assert caught.value.__notes__ == ["up fails\n  remedy: none"]

@@ -181,6 +181,7 @@ class Runner:
         self.plan_anew(PLAN)
         self.bring_up_fails: Exception | None = None
         self.is_cluster = False
+        self.has_leaks = False
         fake = SimpleNamespace(running=self._running, finish=self._finish, leased=self._leased)
         monkeypatch.setitem(sys.modules, "lab.launch", cast("Any", fake))
         monkeypatch.setattr(lab, "launch", fake, raising=False)
@@ -223,8 +224,11 @@ class Runner:
             self.bench.close()
             self.bench.calls.append("down")
 
-    def _finish(self, _store: Store, _stopwatch: Stopwatch, *, is_complete: bool) -> None:
+    def _finish(
+        self, _store: Store, _stopwatch: Stopwatch, *, is_complete: bool
+    ) -> SimpleNamespace:
         self.bench.calls.append(f"finish {is_complete}")
+        return SimpleNamespace(has_leaks=self.has_leaks)
 
     def run(self, scenario: str, *arguments: str, **files: str) -> Finished:
         """Run the text of one scenario file, and of others by name, as `lab matrix` would."""
@@ -783,12 +787,17 @@ def test_what_cannot_be_decided_is_told_without_a_traceback_and_nothing_runs(
     assert runner.bench.calls == []
 
 
+@pytest.mark.parametrize(("has_leaks", "status"), [(False, 0), (True, 3)])
 def test_plain_pytest_decides_by_itself_and_writes_the_report(
     runner: Runner,
     pytester: pytest.Pytester,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
+    *,
+    has_leaks: bool,
+    status: int,
 ) -> None:
+    runner.has_leaks = has_leaks
     decided = runner.decided()
     launch = sys.modules["lab.launch"]
     wishes = []
@@ -807,7 +816,7 @@ def test_plain_pytest_decides_by_itself_and_writes_the_report(
 
     done = pytester.inline_run("--cells=*+9p+*", plugins=[pytest_plugin])
 
-    assert done.ret == 0
+    assert done.ret == status
     assert len(wishes) == 1
     assert getattr(wishes[0], "cells", None) == "*+9p+*"
     assert runner.bench.calls[:2] == ["leased", "up"]

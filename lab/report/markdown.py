@@ -44,7 +44,7 @@ def _failures(report: Report) -> list[str]:
     return [
         f"- **{problem.outcome}** {_text(problem.cell)}: {_text(problem.reason)}"
         f" ({_text(problem.scenarios)}; {problem.boots})\n"
-        f"  repeat it: {_code(problem.command)}"
+        f"  {'repeat' if problem.is_of_cell else 'remove'} it: {_code(problem.command)}"
         for problem in report.problems
     ]
 

@@ -44,7 +44,8 @@ class Problem:
     """Which of the cell's boots: ``all 5 boots``, or ``boots r2, r4 of 5``."""
     console: tuple[str, ...]
     command: str
-    """Repeats exactly this cell."""
+    """Repeats exactly this cell, or mends what is none's."""
+    is_of_cell: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -159,10 +160,28 @@ def problems(run: Run) -> tuple[Problem, ...]:
     places = {name: place for place, name in enumerate(run.header.plan.cell_names)}
     return tuple(
         sorted(
-            [*every, *_unjudged(run)],
+            [*every, *_unjudged(run), *_left_behind(run)],
             key=lambda p: (grave.index(p.outcome), places.get(p.cell, 0), p.reason),
         )
     )
+
+
+def _left_behind(run: Run) -> list[Problem]:
+    """What the run should have removed from this machine, and has not."""
+    if run.leaks is None or not run.has_leaks:
+        return []
+    return [
+        Problem(
+            cell="this machine",
+            outcome=Outcome.INFRA.value,
+            reason=f"left behind: {'; '.join(run.leaks.leaks)}",
+            scenarios="what was seen of the machine before the run and after it",
+            boots="whatever was measured is not touched by it",
+            console=(),
+            command="lab gc",
+            is_of_cell=False,
+        )
+    ]
 
 
 def _which_scenarios(run: Run, cell: str, records: Sequence[OutcomeRecord]) -> str:

@@ -14,8 +14,8 @@ from lab import report
 from lab.matrix import CONTROL_CELLS, CONTROLS, DEFAULT_CELLS, Cell, cells_of
 from lab.outcome import Outcome
 from lab.plan import Design
-from lab.records import LookRecord, RunStatus
-from lab.report import html, verdict, view
+from lab.records import Leaks, LookRecord, RunStatus
+from lab.report import html, markdown, verdict, view
 from lab.run import Run, exit_status
 from lab.stats.precision import Stop
 from tests.fake_run import CHECKS, CONSOLE, METRICS, NO_DAX, FakeRun, Trouble, repeated
@@ -594,3 +594,27 @@ def test_repeats_have_a_place_of_their_own_and_what_stays_contaminated_is_said(
     assert row is not None
     assert row.strip is not None
     assert len(row.strip.dots) == 2, "a value for each round"
+
+
+def test_what_the_run_left_behind_is_what_went_wrong(tmp_path: Path) -> None:
+    path = FakeRun().write(tmp_path)
+    leaks = Leaks(leaks=("domain lab-1-node-1", "folder /tmp/kata-lab-1"), notes=("new: bridge x",))
+    (path / "leaks.json").write_bytes(msgspec.json.encode(leaks))
+    run = Run.load(path)
+
+    document = page(run)
+
+    (problem,) = document.all("article", class_="problem")
+    assert problem.one("h3").text == "✗ INFRA this machine"
+    assert "left behind: domain lab-1-node-1; folder /tmp/kata-lab-1" in problem.text
+    assert "To remove it: lab gc" in problem.text
+    assert exit_status(run) == 3
+    assert "remove it: `lab gc`" in markdown.render(view.build(run))
+
+
+def test_what_others_changed_meanwhile_is_no_problem(tmp_path: Path) -> None:
+    path = FakeRun().write(tmp_path)
+    (path / "leaks.json").write_bytes(msgspec.json.encode(Leaks(notes=("new: bridge virbr0",))))
+
+    assert exit_status(Run.load(path)) == 0
+    assert not page(Run.load(path)).all("article", class_="problem")

@@ -3,7 +3,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from xml.etree import ElementTree
 
+import msgspec
+
 from lab.outcome import Outcome
+from lab.records import Leaks
 from lab.report import junit
 from lab.run import Run
 from tests.fake_run import CHECKS, METRICS, FakeRun, Trouble, repeated
@@ -11,6 +14,9 @@ from tests.fake_run import CHECKS, METRICS, FakeRun, Trouble, repeated
 if TYPE_CHECKING:
     from pathlib import Path
     from xml.etree.ElementTree import Element
+
+
+MACHINE = "this machine"
 
 
 def root(run: Run) -> Element:
@@ -101,3 +107,16 @@ def test_a_boot_that_was_made_again_is_a_suite_and_cases_of_its_own(tmp_path: Pa
     assert "tcfilter+9p+reference-r1-a2" in suites
     assert f"{METRICS[0].scenario}[r1]" in names
     assert f"{METRICS[0].scenario}[r1-a2]" in names
+
+
+def test_that_nothing_is_left_behind_is_a_case_of_its_own(tmp_path: Path) -> None:
+    store = FakeRun().write(tmp_path)
+    assert not cases(Run.load(store), MACHINE)
+
+    for leaks, errors in (((), 0), (("domain lab-1-node-1",), 1)):
+        (store / "leaks.json").write_bytes(msgspec.json.encode(Leaks(leaks=leaks)))
+        document = root(Run.load(store))
+        (case,) = cases(Run.load(store), MACHINE)
+        assert len(case.findall("error")) == errors
+        assert document.get("errors") == str(errors)
+        assert document.get("tests") == str(len(list(document.iter("testcase"))))
