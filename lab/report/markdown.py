@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
     from lab.matrix import Cell
     from lab.report.panels import Panel, Row
+    from lab.report.verdict import Absence
     from lab.report.view import Grid, Report
 
 _SPECIAL = re.compile(r"([\\`*_\[\]<>|#~&@])")
@@ -27,10 +28,7 @@ def render(report: Report) -> str:
     if report.default and report.grid.storages:
         blocks += [_caption(report.default), _matrix(report.grid, report.default)]
     blocks += [_controls(report.default)] if report.default else []
-    blocks += [
-        f"- {_text(absence.outcome)} ({_text(', '.join(absence.cells))}): {_text(absence.reason)}"
-        for absence in report.absences
-    ]
+    blocks += map(_absence, report.absences)
     header = report.header
     blocks.append(
         f"{_text(header.id)}: topology {_text(header.topology)}, profile"
@@ -38,6 +36,11 @@ def render(report: Report) -> str:
         f" {header.plan.seed}. The whole report is `report.html`."
     )
     return "\n\n".join(block for block in blocks if block) + "\n"
+
+
+def _absence(it: Absence) -> str:
+    what = f"{', '.join(it.scenarios)} in " if it.scenarios else ""
+    return f"- {_text(it.outcome)} ({_text(what + ', '.join(it.cells))}): {_text(it.reason)}"
 
 
 def _failures(report: Report) -> list[str]:

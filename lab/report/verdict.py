@@ -17,7 +17,7 @@ from lab.report.text import scenario_title
 from lab.units import count
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from lab.records import Environment, OutcomeRecord, RunHeader
     from lab.run import Run
@@ -54,8 +54,8 @@ class Absence:
 
     outcome: str
     reason: str
-    scenario: str
-    """The one scenario that was not run; empty where it was the whole cell."""
+    scenarios: tuple[str, ...]
+    """The scenarios that were not run; empty where it was the whole cell."""
     cells: tuple[str, ...]
 
 
@@ -244,7 +244,21 @@ def absences(run: Run) -> tuple[Absence, ...]:
             groups[missing.outcome, missing.reason, ""][str(cell)] = None
     for exclusion in run.header.plan.excluded:
         groups[Outcome.NOT_RUN.value, exclusion.reason, ""][exclusion.cell_name] = None
-    return tuple(
-        Absence(outcome=outcome, reason=reason, scenario=scenario, cells=tuple(cells))
-        for (outcome, reason, scenario), cells in sorted(groups.items(), reverse=True)
-    )
+    every = _merged(groups, run.header.plan.cell_names)
+    order = [kind.value for kind in quiet]
+    return tuple(sorted(every, key=lambda it: (order.index(it.outcome), bool(it.scenarios))))
+
+
+def _merged(
+    groups: Mapping[tuple[str, str, str], Iterable[str]], names: Sequence[str]
+) -> list[Absence]:
+    """Scenarios that the same cells lack for the same reason are told of once."""
+    places = {name: place for place, name in enumerate(names)}
+    merged: dict[tuple[str, str, tuple[str, ...]], list[str]] = defaultdict(list)
+    for (outcome, reason, scenario), lacking in groups.items():
+        cells = tuple(sorted(lacking, key=lambda name: places.get(name, len(places))))
+        merged[outcome, reason, cells] += [scenario] if scenario else []
+    return [
+        Absence(outcome=outcome, reason=reason, scenarios=tuple(scenarios), cells=cells)
+        for (outcome, reason, cells), scenarios in merged.items()
+    ]

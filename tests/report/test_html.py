@@ -177,6 +177,29 @@ def test_an_unsupported_cell_is_hatched_with_its_reason_never_blank(smoke: Run) 
     assert NO_DAX in page(smoke).one("section", id="absent").text
 
 
+def test_scenarios_that_the_same_cells_lack_for_the_same_reason_are_told_of_once() -> None:
+    names = ["none+9p+reference", "tcfilter+9p+reference", "macvtap+9p+reference"]
+    reason = "smoke asks one sandbox of each storage"
+    records = [
+        msgspec.structs.replace(record, outcome=Outcome.NOT_RUN, reason=reason)
+        if record.cell in names[:2] and record.scenario in CHECKS[:3]
+        else record
+        for record in FakeRun().read().recorded
+    ]
+    run = dataclasses.replace(FakeRun().read(), recorded=tuple(records))
+
+    (line,) = page(run).one("section", id="absent").all("li")
+
+    assert names[2] not in line.text
+    assert line.all("p")[0].text == (
+        "tcfilter+9p+reference, none+9p+reference:"
+        " guest reaches node, node reaches guest, path mtu is exact"
+    )
+    assert "- NOT-RUN (guest reaches node, node reaches guest, path mtu is exact in" in (
+        markdown.render(view.build(run))
+    )
+
+
 def test_a_cell_that_lacks_only_this_metric_says_why(tmp_path: Path) -> None:
     trouble = {
         "none+9p+reference": Trouble(Outcome.INFRA, "ssh hung", scenario=METRICS[0].scenario)
