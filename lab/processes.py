@@ -41,9 +41,16 @@ class Process:
     name: str
     """At most 15 characters of it (``comm``)."""
     parent: int
-    ticks: int
-    """CPU time since its start, of itself and of the children that it has waited for."""
+    own_ticks: int
+    """CPU time since its start."""
+    children_ticks: int
+    """All that the children used that it has waited for, and theirs."""
     began: int
+
+    @property
+    def ticks(self) -> int:
+        """CPU time of it and of all that has ended below it."""
+        return self.own_ticks + self.children_ticks
 
 
 Table = dict[Key, Process]
@@ -113,33 +120,43 @@ def shares(before: Table, after: Table, own: Own) -> Shares | None:
     kernel = everybody.get(KERNEL)
     if kernel is None or kernel.name != KERNEL_NAME or not own.pids <= everybody.keys():
         return None
-    total = dict.fromkeys(Whose, 0)
-    for key, ticks in _used(before, after).items():
-        total[_whose(after[key], everybody, own)] += ticks
-    return Shares(own=total[Whose.LAB], foreign=total[Whose.OTHERS], kernel=total[Whose.KERNEL])
+    inherited = _inherited(before, after)
+    seen, total = dict.fromkeys(Whose, 0), dict.fromkeys(Whose, 0)
+    for key, process in after.items():
+        whose = _whose(process, everybody, own)
+        seen[whose] += process.own_ticks - _own_before(before, key)
+        total[whose] += process.ticks - inherited[key]
+    # Together, since it is not always the nearest that waits for one that has ended; and no less
+    # than was seen, since sometimes nobody does.
+    used = {whose: max(seen[whose], total[whose]) for whose in Whose}
+    return Shares(own=used[Whose.LAB], foreign=used[Whose.OTHERS], kernel=used[Whose.KERNEL])
 
 
 def foreign(before: Table, after: Table, own: Own) -> list[tuple[int, int, str]]:
     """The processes that are not the lab's: ticks used, pid and name, the busiest few first."""
+    found = shares(before, after, own)
+    if found is None:
+        return []
     everybody = {process.pid: process for process in after.values()}
+    inherited = _inherited(before, after)
     used = (
-        (ticks, after[key].pid, after[key].name)
-        for key, ticks in _used(before, after).items()
-        if ticks and _whose(after[key], everybody, own) is Whose.OTHERS
+        (min(process.ticks - inherited[key], found.foreign), process.pid, process.name)
+        for key, process in after.items()
+        if _whose(process, everybody, own) is Whose.OTHERS
     )
-    return sorted(used, reverse=True)[:FEW]
+    return sorted((each for each in used if each[0] > 0), reverse=True)[:FEW]
 
 
 def _process(match: re.Match[str]) -> Process | None:
     fields = [int(word) for word in match["fields"].split()]
     if len(fields) <= START:
         return None
-    places = (USER, SYSTEM, USER_OF_CHILDREN, SYSTEM_OF_CHILDREN)
     return Process(
         pid=int(match["pid"]),
         name=match["name"],
         parent=fields[PARENT],
-        ticks=sum(fields[place] for place in places),
+        own_ticks=fields[USER] + fields[SYSTEM],
+        children_ticks=fields[USER_OF_CHILDREN] + fields[SYSTEM_OF_CHILDREN],
         began=fields[START],
     )
 
@@ -163,21 +180,24 @@ def _line(process: Process | None, everybody: Mapping[int, Process]) -> Iterator
         process = everybody.get(process.parent)
 
 
-def _used(before: Table, after: Table) -> dict[Key, int]:
+def _inherited(before: Table, after: Table) -> dict[Key, int]:
     """
-    The ticks that each process of the second reading has used since the first.
+    What in the figures of each process was used before the first reading.
 
-    What had been used before is taken off: by itself, and by those that have ended since and
-    are in its figures now.
+    By itself, and by those that have ended since and are in its figures now.
     """
-    used_before = defaultdict[Key, int](int)
+    inherited = defaultdict[Key, int](int)
     then = {process.pid: process for process in before.values()}
     for process in before.values():
         heir = next((key for key in map(_key, _line(process, then)) if key in after), None)
         if heir is not None:
-            used_before[heir] += process.ticks
-    # Not below zero: who waits for nobody inherits nothing.
-    return {key: max(0, process.ticks - used_before[key]) for key, process in after.items()}
+            inherited[heir] += process.ticks
+    return inherited
+
+
+def _own_before(before: Table, key: Key) -> int:
+    process = before.get(key)
+    return process.own_ticks if process else 0
 
 
 def _key(process: Process) -> Key:

@@ -114,6 +114,11 @@ def test_another_emulator_is_somebody_elses() -> None:
             id="an end that nobody waited for hides nothing",
         ),
         pytest.param(
+            [P(10, "lab", 1, 30), P(20, "sh", 1, 1), P(21, "sh", 20, 1), P(22, "cc", 21, 9000)],
+            [P(10, "lab", 1, 30), P(20, "sh", 1, 1), P(1, "systemd", 0, 50, 9041)], 0, 40,
+            id="who waits may be another than the parent at first",
+        ),
+        pytest.param(
             [P(10, "lab", 1, 30), P(9, "kworker/0:1", 2, 7)],
             [P(10, "lab", 1, 30), P(9, "kworker/0:1", 2, 60)], 0, 0,
             id="the kernel is nobody",
