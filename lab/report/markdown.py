@@ -11,8 +11,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from lab.matrix import Cell
+    from lab.report.absent import Fold
     from lab.report.panels import Panel, Row
-    from lab.report.verdict import Absence
     from lab.report.view import Grid, Report
 
 _SPECIAL = re.compile(r"([\\`*_\[\]<>|#~&@])")
@@ -38,9 +38,8 @@ def render(report: Report) -> str:
     return "\n\n".join(block for block in blocks if block) + "\n"
 
 
-def _absence(it: Absence) -> str:
-    what = f"{', '.join(it.scenarios)} in " if it.scenarios else ""
-    return f"- {_text(it.outcome)} ({_text(what + ', '.join(it.cells))}): {_text(it.reason)}"
+def _absence(it: Fold) -> str:
+    return f"- {it.outcome} ({_text(it.what)}): {_text(it.reason)}"
 
 
 def _failures(report: Report) -> list[str]:

@@ -50,3 +50,14 @@ def missing_in(run: Run, cell: Cell, scenarios: Iterable[str] = ()) -> Missing |
     if any(record.cell == str(cell) for record in run.outcomes):
         return None
     return Missing(outcome=Outcome.NOT_RUN.value, reason="the run ended before this cell")
+
+
+def lacking(run: Run, outcome: Outcome) -> set[Cell]:
+    """The cells without any value whose gravest outcome is *outcome*."""
+    measured = {sample.cell for sample in run.valid_samples}
+    without = [cell for cell in run.header.plan.cells if str(cell) not in measured]
+    return {
+        cell
+        for cell in without
+        if (missing := missing_in(run, cell)) and missing.outcome == outcome.value
+    }

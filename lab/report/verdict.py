@@ -11,13 +11,13 @@ from lab.matrix import Cell, Runtime, Variant
 from lab.outcome import Outcome
 from lab.plan import Ordering
 from lab.records import RunStatus
-from lab.report.missing import GRAVEST_FIRST, missing_in
+from lab.report.missing import GRAVEST_FIRST, lacking
 from lab.report.rounds import ending
 from lab.report.text import scenario_title
 from lab.units import count
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Sequence
 
     from lab.records import Environment, OutcomeRecord, RunHeader
     from lab.run import Run
@@ -48,25 +48,14 @@ class Problem:
     is_of_cell: bool = True
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Absence:
-    """Cells that were not run for one reason, which is nobody's failure."""
-
-    outcome: str
-    reason: str
-    scenarios: tuple[str, ...]
-    """The scenarios that were not run; empty where it was the whole cell."""
-    cells: tuple[str, ...]
-
-
 def verdict(run: Run) -> str:
     """The run in one sentence: what was measured, what could not be, what failed."""
     cells = run.header.plan.plain_cells
     measured = {sample.cell for sample in run.valid_samples}
     failed = {record.cell for record in run.outcomes if record.outcome.is_bad}
     failed |= {boot.cell_name for boot in run.order if boot.id in run.distrusted}
-    unsupported = _lacking(run, Outcome.UNSUPPORTED) & set(cells)
-    skipped = _lacking(run, Outcome.NOT_RUN) & set(cells)
+    unsupported = lacking(run, Outcome.UNSUPPORTED) & set(cells)
+    skipped = lacking(run, Outcome.NOT_RUN) & set(cells)
     possible = [cell for cell in cells if cell not in unsupported]
     coverage = [_coverage(possible, measured, runtime) for runtime in _runtimes(possible)]
     parts = [f"{' and '.join(coverage)} measured"] if coverage else []
@@ -76,17 +65,6 @@ def verdict(run: Run) -> str:
         parts.append("these are not hardware's numbers")
     lead = "" if measured else "Nothing was measured: "
     return f"{lead}{'; '.join(parts)}."
-
-
-def _lacking(run: Run, outcome: Outcome) -> set[Cell]:
-    """The cells without any value whose gravest outcome is *outcome*."""
-    measured = {sample.cell for sample in run.valid_samples}
-    lacking = [cell for cell in run.header.plan.cells if str(cell) not in measured]
-    return {
-        cell
-        for cell in lacking
-        if (missing := missing_in(run, cell)) and missing.outcome == outcome.value
-    }
 
 
 def _runtimes(cells: Sequence[Cell]) -> tuple[Runtime, ...]:
@@ -227,38 +205,3 @@ def repeat_command(header: RunHeader, cell: str) -> str:
     options += ["--controls", "none"]
     options += ["--order", plan.ordering] if plan.ordering is Ordering.SEQUENTIAL else []
     return f"nox -s matrix -- {shlex.join([*options, *header.options])}"
-
-
-def absences(run: Run) -> tuple[Absence, ...]:
-    """What was not run although nothing failed, by reason."""
-    quiet = (Outcome.UNSUPPORTED, Outcome.NOT_RUN)
-    lacking = {str(cell): None for outcome in quiet for cell in _lacking(run, outcome)}
-    groups: dict[tuple[str, str, str], dict[str, None]] = defaultdict(dict)
-    for record in run.outcomes:
-        if record.outcome in quiet:
-            scenario = "" if record.cell in lacking else scenario_title(record.scenario)
-            groups[record.outcome.value, record.reason, scenario][record.cell] = None
-    for cell in run.header.plan.cells:
-        missing = missing_in(run, cell) if str(cell) in lacking else None
-        if missing:
-            groups[missing.outcome, missing.reason, ""][str(cell)] = None
-    for exclusion in run.header.plan.excluded:
-        groups[Outcome.NOT_RUN.value, exclusion.reason, ""][exclusion.cell_name] = None
-    every = _merged(groups, run.header.plan.cell_names)
-    order = [kind.value for kind in quiet]
-    return tuple(sorted(every, key=lambda it: (order.index(it.outcome), bool(it.scenarios))))
-
-
-def _merged(
-    groups: Mapping[tuple[str, str, str], Iterable[str]], names: Sequence[str]
-) -> list[Absence]:
-    """Scenarios that the same cells lack for the same reason are told of once."""
-    places = {name: place for place, name in enumerate(names)}
-    merged: dict[tuple[str, str, tuple[str, ...]], list[str]] = defaultdict(list)
-    for (outcome, reason, scenario), lacking in groups.items():
-        cells = tuple(sorted(lacking, key=lambda name: places.get(name, len(places))))
-        merged[outcome, reason, cells] += [scenario] if scenario else []
-    return [
-        Absence(outcome=outcome, reason=reason, scenarios=tuple(scenarios), cells=cells)
-        for (outcome, reason, cells), scenarios in merged.items()
-    ]

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from lab.matrix import CONTROL_OF, Cell, Network, Runtime, Storage
+from lab.report.absent import Fold, absences
 from lab.report.axes import NETWORKS, STORAGES
 from lab.report.missing import Missing, missing_in
 from lab.report.pages import CellPage, page
@@ -14,10 +15,8 @@ from lab.report.panels import Panel, default_panel, panels
 from lab.report.rounds import Round, extent, order, rounds
 from lab.report.text import link
 from lab.report.verdict import (
-    Absence,
     Banner,
     Problem,
-    absences,
     banner,
     notices,
     problems,
@@ -81,7 +80,7 @@ class Report:
     banner: Banner | None
     notices: tuple[str, ...]
     problems: tuple[Problem, ...]
-    absences: tuple[Absence, ...]
+    absences: tuple[Fold, ...]
     grid: Grid
     panels: tuple[Panel, ...]
     default: Panel | None
