@@ -96,6 +96,17 @@ def count(number: int, noun: str) -> str:
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
+def format_change(ratio: float) -> str:
+    """
+    Write a ratio as a change, with a sign that is not a dash.
+
+    >>> format_change(0.893), format_change(1.0042)
+    ('−10.7 %', '+0.42 %')
+    """  # noqa: RUF002
+    percent = (ratio - 1) * 100
+    return f"{'+' if percent >= 0 else '−'}{_digits(abs(percent))} %"  # noqa: RUF001
+
+
 def _scaled(value: float, scale: tuple[tuple[float, str], ...], suffix: str) -> str:
     size = abs(float(f"{value:.{SIGNIFICANT_DIGITS}g}"))
     factor, prefix = next((step for step in scale if size >= step[0]), scale[-1])

@@ -152,6 +152,7 @@ class FakeRun:
     metrics: Sequence[FakeMetric] = METRICS
     checks: Sequence[str] = CHECKS
     excluded: Sequence[plan.Exclusion] = ()
+    created: datetime = CREATED
     status: RunStatus = RunStatus.COMPLETE
     design: plan.Design | None = None
     looks: Sequence[LookRecord] = ()
@@ -160,7 +161,7 @@ class FakeRun:
 
     def header(self) -> RunHeader:
         return RunHeader(
-            created=CREATED,
+            created=self.created,
             command_line=("lab", "matrix", "--profile", self.profile, "--seed", str(self.seed)),
             topology="embedded",
             options=("--artefacts", "/built", "--lock", "/lock") if self.local_artefacts else (),
@@ -217,7 +218,7 @@ class FakeRun:
             environment(is_emulated=self.is_emulated, local_artefacts=self.local_artefacts)
         )
         generator = random.Random(self.seed)  # noqa: S311 - invented figures
-        now = CREATED + timedelta(seconds=70)
+        now = self.created + timedelta(seconds=70)
         booted = []
         again = [boot for boot in repeats(planned.header.plan) if boot.id in self.again]
         for boot in sorted([*planned.order, *again], key=_turn):
@@ -226,7 +227,7 @@ class FakeRun:
             if is_up:
                 booted.append(boot.id)
             now = self._boot(store, boot, now, generator, is_up=is_up)
-        total = (now - CREATED).total_seconds()
+        total = (now - self.created).total_seconds()
         store.set_timeline(
             Timeline(
                 building_s=0.06 * total,

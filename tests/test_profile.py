@@ -25,6 +25,7 @@ def test_each_profile_measures_at_least_as_long_as_the_one_before() -> None:
     numbers = [field.name for field in fields(Profile) if field.name not in others]
 
     for shorter, longer in itertools.pairwise(ORDER):
+        assert longer.precision <= shorter.precision
         assert all(getattr(shorter, name) <= getattr(longer, name) for name in numbers)
         assert shorter.precision >= longer.precision, "what lasts longer is to be known better"
 

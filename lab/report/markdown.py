@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
 from lab.report.text import clean
+from lab.report.text import markdown as _text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -14,8 +14,6 @@ if TYPE_CHECKING:
     from lab.report.absent import Fold
     from lab.report.panels import Panel, Row
     from lab.report.view import Grid, Report
-
-_SPECIAL = re.compile(r"([\\`*_\[\]<>|#~&@])")
 
 
 def render(report: Report) -> str:
@@ -85,10 +83,6 @@ def _controls(panel: Panel) -> str:
 
 def _line(entries: Sequence[str]) -> str:
     return f"| {' | '.join(entries)} |"
-
-
-def _text(text: str) -> str:
-    return _SPECIAL.sub(r"\\\1", " ".join(clean(text).split()))
 
 
 def _code(text: str) -> str:

@@ -16,12 +16,18 @@ _INVISIBLE = re.compile(
     "\u202a-\u202e\u2066-\u2069"  # direction overrides: what one reads is not what is there
     "\ud800-\udfff\ufeff\ufffe\uffff]"  # not characters
 )
+_MARKDOWN = re.compile(r"([\\`*_\[\]<>|#~&@])")
 _NOT_IN_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
 
 
 def clean(text: str) -> str:
     """Take out terminal escapes and whatever does not show as what it is."""
     return _INVISIBLE.sub("", _ANSI.sub("", text))
+
+
+def markdown(text: str) -> str:
+    """Quote a line of text so that Markdown shows it as it is."""
+    return _MARKDOWN.sub(r"\\\1", " ".join(clean(text).split()))
 
 
 def visible(text: str) -> str:

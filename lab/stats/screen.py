@@ -95,13 +95,8 @@ def centre(rounds: ArrayLike, *, is_noise_known: bool) -> Floats:
 
 def expectation(history: ArrayLike) -> Expected:
     """What the nights of *history*, or the rounds of fewer nights, let one expect."""
-    values = np.asarray(history, dtype=np.float64)
-    count = values.shape[-1]
-    return Expected(
-        mean=float(values.mean()),
-        error=float(values.std(ddof=1) / np.sqrt(count)),
-        freedom=count - 1,
-    )
+    mean, error, freedom = level(np.asarray(history, dtype=np.float64))
+    return Expected(mean=float(mean), error=float(error), freedom=freedom)
 
 
 def screen(history: Sequence[float], tonight: float, *, margin: float) -> Screening:
@@ -174,6 +169,13 @@ def has_shifted(
         is_rare = float(p) * sum(asked) < ENVIRONMENT_ALPHA
         found.append(is_rare and bool(is_as_large(shift, margin)))
     return found
+
+
+def level(history: Floats) -> tuple[Floats, Floats, int]:
+    """The mean of *history*, its standard error, and the degrees of freedom of that."""
+    count = history.shape[-1]
+    error = history.std(axis=-1, ddof=1) / np.sqrt(count)
+    return np.asarray(history.mean(axis=-1)), np.asarray(error), count - 1
 
 
 def prediction(history: Floats, tonight: Floats | np.float64) -> tuple[Floats, Floats]:

@@ -1,0 +1,92 @@
+"""The second stage of a night, pure: what the re-run of the flagged cells makes of them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from lab.comparability import differences, told
+from lab.history.changes import EVERY, changes
+from lab.history.epochs import key_of
+from lab.history.night import Event, Kind, Night
+from lab.history.series import reading
+from lab.history.watch import event_of
+from lab.sample import Better
+from lab.stats import screen
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from lab.history.night import Entry
+    from lab.history.series import Reading
+    from lab.history.watch import Seen, Watch
+    from lab.stats.screen import Expected
+
+_GRAVEST_FIRST = tuple(Kind)
+
+
+def conclude(watched: Watch, rerun: Entry | None) -> Night:
+    """What the night tells, with the re-run of what was flagged; None if there was none."""
+    decided = tuple(_decided(watched, each, rerun) for each in watched.flagged)
+    return Night(
+        epoch_since=watched.epoch.since,
+        epoch_reason=watched.epoch.reason,
+        epoch_nights=len(watched.epoch.nights) + 1,
+        series=len(watched.seen),
+        learning=sum(each.screening is None for each in watched.seen),
+        events=(*watched.events, *sorted(decided, key=_gravest_first)),
+        known=watched.known,
+        comments=_comments(watched),
+        warnings=watched.warnings,
+        confirmed_by=rerun.run if rerun else "",
+    )
+
+
+def _comments(watched: Watch) -> tuple[str, ...]:
+    """What the search for changes says, in the nights that it is made in."""
+    nights = (*watched.epoch.nights, watched.tonight)
+    is_due = len(nights) % EVERY == 0
+    return changes(nights, (each.series for each in watched.seen)) if is_due else ()
+
+
+def _gravest_first(event: Event) -> tuple[int, float]:
+    return _GRAVEST_FIRST.index(event.kind), -abs(event.shift)
+
+
+def _is_worse(shift: float, better: Better) -> bool:
+    """Whether a shift of the logarithm is one to the worse."""
+    return shift < 0 if better is Better.HIGHER else shift > 0
+
+
+def _decided(watched: Watch, seen: Seen, rerun: Entry | None) -> Event:
+    if rerun is None:
+        return event_of(seen, Kind.UNDECIDED, note="there was no re-run")
+    if changed := differences(key_of(watched.tonight), key_of(rerun)):
+        return event_of(seen, Kind.UNDECIDED, note=f"the re-run is not comparable: {told(changed)}")
+    again = reading(rerun, seen.series)
+    rounds = len(again.rounds) if again else 0
+    if again is None or rounds < screen.MIN_ROUNDS:
+        note = f"{rounds} of {screen.ROUNDS} rounds of the re-run can be used"
+        return event_of(seen, Kind.UNDECIDED, note=note)
+    found = screen.confirm(again.rounds, _expected(seen.history), margin=seen.series.margin)
+    event = event_of(seen, Kind.NOT_CONFIRMED)
+    is_same_way = found.shift * event.shift > 0
+    if found.is_confirmed and is_same_way:
+        worse = _is_worse(found.shift, seen.series.better)
+        event = event_of(seen, Kind.REGRESSION if worse else Kind.IMPROVEMENT)
+    return msgspec.structs.replace(
+        event, shift=found.shift, low=found.low, high=found.high, p=found.p, rounds=found.rounds
+    )
+
+
+def _expected(history: Sequence[Reading]) -> Expected:
+    """
+    What the ratio ought to be.
+
+    By the nights, each of which is one; with too few of them to know how they spread, by their
+    rounds.
+    """
+    if len(history) >= screen.MIN_NIGHTS:
+        return screen.expectation([each.centre for each in history[-screen.NIGHTS :]])
+    return screen.expectation([value for each in history for value in each.rounds])
