@@ -140,9 +140,17 @@ def _difference(
     return Difference(name=shown, one=one.get(name), other=other.get(name))
 
 
-def require(runs: Sequence[Run], *, allowed: Sequence[str] = (), remedy: str) -> None:
+def require(
+    runs: Sequence[Run],
+    *,
+    remedy: str,
+    allowed: Sequence[str] = (),
+    may_differ: Sequence[str] = (),
+) -> None:
     """
     Refuse *runs* whose figures must not meet.
+
+    What *allowed* names is what a user has let differ; *may_differ* is what the purpose lets.
 
     Raises:
         UsageError: with the first differences by name, or if *allowed* names no fact.
@@ -150,7 +158,7 @@ def require(runs: Sequence[Run], *, allowed: Sequence[str] = (), remedy: str) ->
     first, *others = (key(run) for run in runs)
     check_names(allowed, (first, *others))
     for run, other in zip(runs[1:], others, strict=True):
-        found = differences(first, other, allowed=allowed)
+        found = differences(first, other, allowed=(*allowed, *may_differ))
         if found:
             ids = f"{runs[0].header.id} and {run.header.id}"
             raise UsageError(f"{ids} must not be compared: {told(found)}", remedy=remedy)

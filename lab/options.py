@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from lab.controls import Controls
 from lab.errors import UsageError
 from lab.plan import Ordering
+from lab.shards import Shard
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -48,6 +49,8 @@ OPTIONS = (
            " (auto: nothing where there are fewer than 5 rounds)", "auto", choices=tuple(Controls)),
     Option("--order", "of boots: each round shuffled, or cell by cell, which drift can fool",
            "shuffled", choices=tuple(Ordering)),
+    Option("--shard", "one part of the cells, with its own controls, as K/N; `lab merge` joins the"
+           " runs", metavar="K/N"),
     Option("--seed", "the seed of the order (default: a new one, recorded)", metavar="N"),
     Option("--keep", "whether the lab stays up after the run", "never",
            choices=("never", "failed", "always")),
@@ -73,6 +76,7 @@ class Wishes:
     budget_s: float | None = None
     controls: Controls = Controls.AUTO
     order: Ordering = Ordering.SHUFFLED
+    shard: Shard | None = None
     seed: int | None
     keep: str
     accel: str
@@ -99,6 +103,7 @@ class Wishes:
             budget_s=_duration("--budget", texts["--budget"]),
             controls=Controls(texts["--controls"] or Controls.AUTO),
             order=Ordering(texts["--order"] or Ordering.SHUFFLED),
+            shard=Shard.parse(texts["--shard"]) if texts["--shard"] else None,
             seed=_number("--seed", texts["--seed"], least=0),
             keep=texts["--keep"] or "never",
             accel=texts["--accel"] or "auto",

@@ -10,6 +10,7 @@ from lab.design import PRIMARY, comparisons_of, held_by
 from lab.errors import UsageError
 from lab.matrix import Cell, Variant
 from lab.plan import Design, Ordering, make
+from lab.shards import cells_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -36,8 +37,9 @@ def plan_of(
         UsageError: if the wishes contradict each other.
     """
     least, most = _rounds(wishes, profile)
+    chosen = cells if wishes.shard is None else cells_of(wishes.shard, cells)
     every, added = with_controls(
-        cells, wishes.controls, profile=profile, rounds=least, has_reference=has_reference
+        chosen, wishes.controls, profile=profile, rounds=least, has_reference=has_reference
     )
     return make(
         every,

@@ -42,6 +42,8 @@ class RunHeader(msgspec.Struct, frozen=True, kw_only=True):
     plan: Plan
     status: RunStatus = RunStatus.RUNNING
     lab_version: str = __version__
+    merged: tuple[str, ...] = ()
+    """The runs that this one was joined from, by id; none if it was measured as it is."""
     options: tuple[str, ...] = ()
     """What else of the command line it takes to run a cell again as it was run here."""
 

@@ -22,7 +22,7 @@ from lab.files import append_line, write_atomic
 from lab.outcome import Evidence
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
     from lab.records import (
@@ -88,6 +88,13 @@ class Store:
     def add_look(self, look: LookRecord) -> None:
         """Append what was decided after a round; on return the disk has it."""
         self._append(LOOKS, look)
+
+    def add_all(self, samples: Iterable[Sample], records: Iterable[OutcomeRecord]) -> None:
+        """Write what was recorded elsewhere already, all at once."""
+        for name, lines in ((SAMPLES, samples), (OUTCOMES, records)):
+            with self._present(self.path / name):
+                text = b"".join(msgspec.json.encode(line) + b"\n" for line in lines)
+                write_atomic(self.path / name, text)
 
     def add_evidence(self, boot: str, evidence: Evidence) -> None:
         """Keep *evidence* of a boot beside what is already kept of it."""

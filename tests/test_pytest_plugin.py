@@ -743,6 +743,7 @@ def test_help_shows_the_labs_options_in_a_group_of_their_own(
         "--budget",
         "--controls",
         "--order",
+        "--shard",
         "--seed",
         "--keep",
         "--accel",

@@ -64,7 +64,7 @@ def analyse(run: Run) -> Analysis:
     mixed = varying(run)
     unadjusted = compared(
         samples,
-        design,
+        plan,
         alpha=alpha,
         mixed={each.cell for each in mixed},
         same_rounds=plan.ordering is Ordering.SHUFFLED,

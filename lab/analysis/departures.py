@@ -52,6 +52,8 @@ def _rounds(run: Run) -> Iterator[str]:
 
 def _order(run: Run) -> Iterator[str]:
     """Boots that came after one that was planned behind them; repeats have no place in the plan."""
+    if run.header.merged:  # its parts had a plan each, and ran beside each other
+        return
     started: dict[str, str] = {}
     for record in run.recorded:
         if record.attempt == 1:

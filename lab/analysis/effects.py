@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from lab.analysis.boots import Judged, Series
-    from lab.plan import Comparison, Design
+    from lab.plan import Comparison, Plan
     from lab.sample import Metric
 
 
@@ -31,6 +32,8 @@ class Asked:
     same_rounds: bool
     is_mixed: bool
     """Whether a side was measured in several configurations."""
+    rounds: frozenset[int]
+    """Those that the plan has for both: of joined runs, a control's others are other machines'."""
 
     @property
     def has_contaminated(self) -> bool:
@@ -40,7 +43,9 @@ class Asked:
     def pair(self, *, with_contaminated: bool) -> Pair:
         """The two sides as boots."""
         values, baseline = (
-            {} if side is None else side.every_boot if with_contaminated else side.boots
+            self._shared(
+                {} if side is None else side.every_boot if with_contaminated else side.boots
+            )
             for side in (self.cell, self.baseline)
         )
         return Pair(
@@ -51,6 +56,9 @@ class Asked:
             alpha=self.alpha,
             same_rounds=self.same_rounds,
         )
+
+    def _shared(self, boots: Mapping[int, float]) -> dict[int, float]:
+        return {number: value for number, value in boots.items() if number in self.rounds}
 
     def flags(self, *, with_contaminated: bool) -> set[Flag]:
         """What the boots themselves do not tell."""
@@ -63,10 +71,10 @@ class Asked:
 
 
 def compared(
-    samples: Judged, design: Design, *, alpha: float, mixed: set[str], same_rounds: bool
+    samples: Judged, plan: Plan, *, alpha: float, mixed: set[str], same_rounds: bool
 ) -> tuple[MetricEffect, ...]:
-    """Make every comparison of *design*; *mixed* names the cells of several configurations."""
-    asked = tuple(_asked(samples, design, alpha=alpha, mixed=mixed, same_rounds=same_rounds))
+    """Make every comparison of *plan*; *mixed* names the cells of several configurations."""
+    asked = tuple(_asked(samples, plan, alpha=alpha, mixed=mixed, same_rounds=same_rounds))
     effects = _made(dict(enumerate(asked)), with_contaminated=False)
     disturbed = {place: each for place, each in enumerate(asked) if each.has_contaminated}
     with_contaminated = _made(disturbed, with_contaminated=True)
@@ -86,14 +94,19 @@ def compared(
 
 
 def _asked(
-    samples: Judged, design: Design, *, alpha: float, mixed: set[str], same_rounds: bool
+    samples: Judged, plan: Plan, *, alpha: float, mixed: set[str], same_rounds: bool
 ) -> Iterator[Asked]:
     """
     Each comparison on each metric that both cells have.
 
     On a primary metric one is enough: that the other has none must not go unsaid.
     """
+    design = plan.design
+    rounds: dict[str, set[int]] = defaultdict(set)
+    for boot in plan.order:
+        rounds[boot.cell_name].add(boot.round)
     for comparison in design.comparisons:
+        shared = frozenset(rounds[comparison.cell] & rounds[comparison.baseline])
         for name, metric in samples.metrics.items():
             cell = samples.series.get((comparison.cell, name))
             baseline = samples.series.get((comparison.baseline, name))
@@ -108,6 +121,7 @@ def _asked(
                     alpha=alpha,
                     is_primary=is_primary,
                     same_rounds=same_rounds,
+                    rounds=shared,
                     is_mixed=not mixed.isdisjoint({comparison.cell, comparison.baseline}),
                 )
 
