@@ -37,6 +37,7 @@ LOCKS = {
 
 USAGE_STATUS = 2
 BENCH_FAILED_STATUS = 3
+REGRESSED_STATUS = 4
 CLEANUP_S = 120.0
 """How long Ctrl-C waits for the lab to take down what it has put up."""
 
@@ -78,6 +79,12 @@ def browser(session: nox.Session) -> None:
 def matrix(session: nox.Session) -> None:
     """Measure every cell on a node of this machine; ARGS go to `lab matrix`."""
     _lab(session, "matrix")
+
+
+@nox.session(requires=["run"], venv_backend="none", default=False)
+def nightly(session: nox.Session) -> None:
+    """Measure, screen against the nights before, confirm; ARGS go to `lab nightly`."""
+    _lab(session, "nightly")
 
 
 @nox.session(requires=["run"], venv_backend="none", default=False)
@@ -161,7 +168,7 @@ def _lab(session: nox.Session, verb: str) -> None:
     try:
         session.run(program, verb, *session.posargs, interrupt_timeout=CLEANUP_S)
     except CommandFailed as failure:
-        if failure.return_code in (USAGE_STATUS, BENCH_FAILED_STATUS):
+        if failure.return_code in (USAGE_STATUS, BENCH_FAILED_STATUS, REGRESSED_STATUS):
             raise SystemExit(failure.return_code) from None
         raise
 

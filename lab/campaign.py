@@ -38,6 +38,12 @@ if TYPE_CHECKING:
 
 def run_matrix(wishes: Wishes, console: Console) -> int:
     """Decide, run the scenarios of every boot, write the report; return the exit status."""
+    _, status = measure(wishes, console)
+    return status
+
+
+def measure(wishes: Wishes, console: Console) -> tuple[Run, int]:
+    """As :func:`run_matrix`; return the run as well, whatever its status."""
     stopwatch = Stopwatch()
     with ExitStack() as holding:
         with plain(console, total=0) as beginning:
@@ -47,10 +53,12 @@ def run_matrix(wishes: Wishes, console: Console) -> int:
                 decided, "about to measure", is_alone=True, say=say, stopwatch=stopwatch
             )
             lease = holding.enter_context(alone)
-        return _run_matrix(decided, lease, stopwatch, console)
+        return _measured(decided, lease, stopwatch, console)
 
 
-def _run_matrix(decided: Decided, lease: Lease, stopwatch: Stopwatch, console: Console) -> int:
+def _measured(
+    decided: Decided, lease: Lease, stopwatch: Stopwatch, console: Console
+) -> tuple[Run, int]:
     """Run what is *decided* on a machine that is ours."""
     plan = decided.plan
     expected_s = _expected_s(decided.wishes, plan)
@@ -76,7 +84,7 @@ def _run_matrix(decided: Decided, lease: Lease, stopwatch: Stopwatch, console: C
             _conclude(run, console)
     if status == pytest.ExitCode.INTERRUPTED:
         raise KeyboardInterrupt
-    return exit_status(run) if is_complete else int(status)
+    return run, exit_status(run) if is_complete else int(status)
 
 
 def bring_up_alone(wishes: Wishes, *, say: Callable[[str], None]) -> LabRecord:

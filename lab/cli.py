@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
+from lab import cli_runs
 from lab.errors import HostError, LabError, UsageError
 from lab.interrupt import as_interrupt
 from lab.options import OPTIONS, Wishes, share
@@ -314,6 +315,7 @@ def _parser() -> argparse.ArgumentParser:
     verify = add("verify", _verify, "say which cells of the default matrix no run shows whole")
     verify.add_argument("runs", nargs="*", metavar="run")
     verify.add_argument("--cells", action="store_true", help="print their names for --cells")
+    cli_runs.add_verbs(add)
     add("doctor", _doctor, "say what this machine offers and what it lacks")
     images = add("image", _image_build, "build or lock the images").add_subparsers(metavar="VERB")
     images.add_parser("build", help="build what is not there").set_defaults(verb=_image_build)

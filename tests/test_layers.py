@@ -15,17 +15,19 @@ if TYPE_CHECKING:
 
 LAB = Path(__file__).parents[1] / "lab"
 LAYERS = """
-    cli campaign conformance doctor pytest_plugin fixtures
+    cli
+    cli_runs campaign nightly conformance doctor pytest_plugin fixtures
     report
     measure session looks
     preview forecast
-    acceptance analysis bench comparability compare environment gc launch screen status trial
+    acceptance analysis bench comparability compare environment gc history launch merge \
+    screen status trial
     cluster prepare node_scripts provision takedown inventory audit runtime store run
     machine labs disks wires watch
     host image node virt network storage tools ledger scratch lease noise processes questions \
     stopwatch system handicap
     topology matrix outcome expectations judgement posix faults sample stats contamination gates \
-    plan planning design controls repeats loader records options profile
+    plan planning design controls shards repeats loader records options profile
     command wait files owner interrupt together
     errors units
 """
@@ -39,7 +41,7 @@ KEEPERS = {
 }
 NEEDS_LIBVIRT = {
     "virt", "provision", "takedown", "inventory", "audit", "gc", "status", "prepare", "launch",
-    "campaign", "conformance",
+    "campaign", "conformance", "nightly",
 }  # fmt: skip
 MODULES = {path: path.relative_to(LAB).with_suffix("").parts for path in sorted(LAB.rglob("*.py"))}
 ROOMS = {parts[0] for parts in MODULES.values()} - {"__init__"}

@@ -7,8 +7,8 @@ import math
 from typing import TYPE_CHECKING
 
 from lab.history.night import Kind
-from lab.report.text import count, markdown
-from lab.units import format_change
+from lab.report.text import markdown
+from lab.units import count, format_change
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
