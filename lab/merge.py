@@ -18,6 +18,7 @@ from lab.comparability import require
 from lab.errors import UsageError
 from lab.matrix import in_order
 from lab.records import Environment, RunHeader, RunStatus, Timeline
+from lab.repeats import repeat
 from lab.store import CONSOLES, EVIDENCE, RAW, Store
 
 if TYPE_CHECKING:
@@ -125,7 +126,8 @@ def _parts(runs: Sequence[Run]) -> Iterator[_Part]:
     taken: set[str] = set()
     rounds = positions = 0
     for number, run in enumerate(runs, start=1):
-        clashing = {boot.cell_name for boot in run.order if boot.id in taken}
+        first = [boot for boot in run.order if boot.attempt == 1]
+        clashing = {boot.cell_name for boot in first if boot.id in taken}
         boots = {
             boot.id: msgspec.structs.replace(
                 boot,
@@ -136,11 +138,17 @@ def _parts(runs: Sequence[Run]) -> Iterator[_Part]:
                 round=rounds + boot.round,
                 position=positions + boot.position,
             )
-            for boot in run.order
+            for boot in first
         }
         taken |= {boot.id for boot in boots.values()}
+        boots |= {
+            again.id: repeat(boots[boot.id], again.attempt)
+            for boot in first
+            for again in run.order
+            if again.attempt > 1 and again == repeat(boot, again.attempt)
+        }
         rounds += run.rounds
-        positions += len(run.order)
+        positions += len(first)
         yield _Part(run=run, boots=boots, number=number)
 
 
@@ -157,7 +165,9 @@ def _header(parts: Sequence[_Part]) -> RunHeader:
             plans[0],
             rounds=sum(part.run.rounds for part in parts),
             cell_names=tuple(map(str, in_order({c for plan in plans for c in plan.cells}))),
-            order=tuple(boot for part in parts for boot in part.boots.values()),
+            order=tuple(
+                boot for part in parts for boot in part.boots.values() if boot.attempt == 1
+            ),
             excluded=_once(each for plan in plans for each in plan.excluded),
             added=_once(each for plan in plans for each in plan.added),
             design=msgspec.structs.replace(

@@ -22,7 +22,7 @@ from lab.history.conclude import conclude
 from lab.history.epochs import key_of
 from lab.history.index import NIGHT, entry_of, open_history, write_night
 from lab.history.night import Kind
-from lab.history.watch import watch
+from lab.history.screening import screen_night
 from lab.plan import Ordering
 from lab.records import RunStatus
 from lab.report.night import acknowledgement, render
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
     from lab.history.known import Known
     from lab.history.night import Entry, Night
-    from lab.history.watch import Watch
+    from lab.history.screening import Screened
     from lab.options import Wishes
     from lab.run import Run
 
@@ -81,16 +81,16 @@ def run_nightly(
     tonight = entry_of(run)
     check_names(allowed, [key_of(tonight)])
     entries = open_history(wishes.output, say=lambda text: console.print(text, soft_wrap=True))
-    watched = watch(tonight, entries, known=regressions, allowed=allowed)
+    screened = screen_night(tonight, entries, known=regressions, allowed=allowed)
     rerun: Entry | None = None
     try:
-        rerun = _measured_again(watched, wishes, console)
+        rerun = _measured_again(screened, wishes, console)
     except LabError as error:
         console.print(told(error), soft_wrap=True)
         status = BENCH_FAILED
     finally:
         # Also after Ctrl-C: the first stage is a night of the history, whatever became of it.
-        night = conclude(watched, rerun)
+        night = conclude(screened, rerun)
         _tell(night, run, console)
         if copy_to is not None:
             _copy(run.path, wishes.output / rerun.run if rerun else None, copy_to)
@@ -98,11 +98,11 @@ def run_nightly(
     return REGRESSED if has_regressed else status
 
 
-def again(watched: Watch, wishes: Wishes) -> Wishes:
+def again(screened: Screened, wishes: Wishes) -> Wishes:
     """What is asked of the second stage: the flagged cells and their controls, and no others."""
     return replace(
         wishes,
-        cells=",".join(watched.cells),
+        cells=",".join(screened.cells),
         rounds=ROUNDS,
         controls=Controls.NONE,
         order=Ordering.SHUFFLED,
@@ -120,12 +120,12 @@ def _known(file: Path | None) -> tuple[Known, ...]:
     return known.load(file or default)
 
 
-def _measured_again(watched: Watch, wishes: Wishes, console: Console) -> Entry | None:
-    if not watched.flagged:
+def _measured_again(screened: Screened, wishes: Wishes, console: Console) -> Entry | None:
+    if not screened.flagged:
         return None
-    count = len(watched.flagged)
-    console.print(f"{count} series stand out; measured again: {', '.join(watched.cells)}")
-    run, _ = campaign.measure(again(watched, wishes), console)
+    count = len(screened.flagged)
+    console.print(f"{count} series stand out; measured again: {', '.join(screened.cells)}")
+    run, _ = campaign.measure(again(screened, wishes), console)
     return entry_of(run)
 
 

@@ -39,7 +39,7 @@ def repeats(plan: Plan) -> tuple[Boot, ...]:
     if plan.profile == SMOKE.name or not plan.design.rules:
         return ()
     return tuple(
-        _again(boot, attempt) for boot in plan.order for attempt in range(2, MOST_ATTEMPTS + 1)
+        repeat(boot, attempt) for boot in plan.order for attempt in range(2, MOST_ATTEMPTS + 1)
     )
 
 
@@ -90,7 +90,7 @@ class Repeats:
             if self._attempts[boot.id] + 1 < MOST_ATTEMPTS
         ][: self._left(rounds)]
         self._attempts.update(boot.id for boot in again)
-        return tuple(_again(boot, self._attempts[boot.id] + 1) for boot in again)
+        return tuple(repeat(boot, self._attempts[boot.id] + 1) for boot in again)
 
     def _left(self, rounds: int) -> int:
         sure = max(rounds, self.plan.design.min_rounds)
@@ -107,5 +107,6 @@ class Repeats:
         ]
 
 
-def _again(boot: Boot, attempt: int) -> Boot:
+def repeat(boot: Boot, attempt: int) -> Boot:
+    """The boot that makes the first attempt *boot* again."""
     return msgspec.structs.replace(boot, id=f"{boot.id}-a{attempt}", attempt=attempt)

@@ -15,7 +15,7 @@ from lab.design import comparisons_of
 from lab.errors import UsageError
 from lab.matrix import Cell
 from lab.merge import merge
-from lab.plan import Role
+from lab.plan import Design, Role
 from lab.records import RunStatus
 from lab.run import Run
 from lab.stats.effect import Flag
@@ -100,6 +100,31 @@ def test_a_new_name_is_never_one_that_is_taken(tmp_path: Path) -> None:
     names = [boot.id for boot in joined.header.plan.order]
     assert len(set(names)) == 7
     assert all(name == f"{CONTROL}-r{number}" for number, name in enumerate(names, start=1))
+
+
+def test_a_boot_that_was_made_again_stays_the_repeat_of_its_own(tmp_path: Path) -> None:
+    again = f"{CONTROL}-r2-a2"
+    runs = []
+    for seed, cell in enumerate((ONE, OTHER)):
+        path = FakeRun(
+            cells=tuple(map(Cell.parse, (CONTROL, cell))),
+            rounds=2,
+            seed=seed,
+            profile="standard",
+            design=Design(rules=1),
+            again=frozenset({again}),
+        ).write(tmp_path)
+        runs.append(Run.load(path))
+    assert all(any(sample.boot == again for sample in run.samples) for run in runs)
+
+    joined = Run.load(merge(runs, tmp_path / "joined"))
+
+    assert joined.warnings == ()
+    assert len(joined.samples) == sum(len(run.samples) for run in runs)
+    repeated = {(s.boot, s.round, s.attempt) for s in joined.samples if s.attempt > 1}
+    assert repeated == {(again, 2, 2), (f"{CONTROL}-r4-a2", 4, 2)}
+    assert len(joined.header.plan.order) == 8
+    assert all((joined.path / str(sample.raw)).is_file() for sample in joined.samples)
 
 
 def test_raw_reports_are_found_where_samples_say(joined: Run) -> None:

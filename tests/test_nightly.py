@@ -154,9 +154,9 @@ def test_the_re_run_asks_for_nothing_but_what_decides() -> None:
     wishes = Wishes.read(
         {"lab_shard": "1/2", "lab_budget": "1h", "lab_seed": "7", "lab_keep": "failed"}.get
     )
-    watched = type("Watched", (), {"cells": (CONTROL, CELL)})()
+    screened = type("Watched", (), {"cells": (CONTROL, CELL)})()
 
-    again = nightly.again(watched, wishes)
+    again = nightly.again(screened, wishes)
 
     assert (again.shard, again.budget_s, again.seed, again.rounds) == (None, None, None, 12)
     assert (again.controls.value, again.order.value, again.keep) == ("none", "shuffled", "failed")

@@ -10,8 +10,8 @@ from lab.comparability import differences, told
 from lab.history.changes import EVERY, changes
 from lab.history.epochs import key_of
 from lab.history.night import Event, Kind, Night
+from lab.history.screening import event_of
 from lab.history.series import reading
-from lab.history.watch import event_of
 from lab.sample import Better
 from lab.stats import screen
 
@@ -19,35 +19,35 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from lab.history.night import Entry
+    from lab.history.screening import Screened, Seen
     from lab.history.series import Reading
-    from lab.history.watch import Seen, Watch
     from lab.stats.screen import Expected
 
 _GRAVEST_FIRST = tuple(Kind)
 
 
-def conclude(watched: Watch, rerun: Entry | None) -> Night:
+def conclude(screened: Screened, rerun: Entry | None) -> Night:
     """What the night tells, with the re-run of what was flagged; None if there was none."""
-    decided = tuple(_decided(watched, each, rerun) for each in watched.flagged)
+    decided = tuple(_decided(screened, each, rerun) for each in screened.flagged)
     return Night(
-        epoch_since=watched.epoch.since,
-        epoch_reason=watched.epoch.reason,
-        epoch_nights=len(watched.epoch.nights) + 1,
-        series=len(watched.seen),
-        learning=sum(each.screening is None for each in watched.seen),
-        events=(*watched.events, *sorted(decided, key=_gravest_first)),
-        known=watched.known,
-        comments=_comments(watched),
-        warnings=watched.warnings,
+        epoch_since=screened.epoch.since,
+        epoch_reason=screened.epoch.reason,
+        epoch_nights=len(screened.epoch.nights) + 1,
+        series=len(screened.seen),
+        learning=sum(each.screening is None for each in screened.seen),
+        events=(*screened.events, *sorted(decided, key=_gravest_first)),
+        known=screened.known,
+        comments=_comments(screened),
+        warnings=screened.warnings,
         confirmed_by=rerun.run if rerun else "",
     )
 
 
-def _comments(watched: Watch) -> tuple[str, ...]:
+def _comments(screened: Screened) -> tuple[str, ...]:
     """What the search for changes says, in the nights that it is made in."""
-    nights = (*watched.epoch.nights, watched.tonight)
+    nights = (*screened.epoch.nights, screened.tonight)
     is_due = len(nights) % EVERY == 0
-    return changes(nights, (each.series for each in watched.seen)) if is_due else ()
+    return changes(nights, (each.series for each in screened.seen)) if is_due else ()
 
 
 def _gravest_first(event: Event) -> tuple[int, float]:
@@ -59,10 +59,10 @@ def _is_worse(shift: float, better: Better) -> bool:
     return shift < 0 if better is Better.HIGHER else shift > 0
 
 
-def _decided(watched: Watch, seen: Seen, rerun: Entry | None) -> Event:
+def _decided(screened: Screened, seen: Seen, rerun: Entry | None) -> Event:
     if rerun is None:
         return event_of(seen, Kind.UNDECIDED, note="there was no re-run")
-    if changed := differences(key_of(watched.tonight), key_of(rerun)):
+    if changed := differences(key_of(screened.tonight), key_of(rerun)):
         return event_of(seen, Kind.UNDECIDED, note=f"the re-run is not comparable: {told(changed)}")
     again = reading(rerun, seen.series)
     rounds = len(again.rounds) if again else 0

@@ -13,7 +13,7 @@ import numpy as np
 from lab.design import comparisons_of
 from lab.history.conclude import conclude
 from lab.history.night import Entry, Level
-from lab.history.watch import watch
+from lab.history.screening import screen_night
 from lab.matrix import Cell
 from lab.plan import Design
 from lab.records import RunStatus
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from lab.history.known import Known
     from lab.history.night import Night
-    from lab.history.watch import Watch
+    from lab.history.screening import Screened
 
 FIRST_NIGHT = datetime(2026, 10, 1, 2, 0, tzinfo=UTC)
 METRICS = {"tcp_out_goodput": Better.HIGHER, "tcp_round_trip_p50": Better.LOWER}
@@ -92,20 +92,20 @@ class Lab:
             is_noise_known=self.is_noise_known,
         )
 
-    def watch(self) -> Watch:
+    def screen(self) -> Screened:
         """The first stage of tonight; nothing is recorded."""
-        return watch(self.measure(), self.entries, known=self.known)
+        return screen_night(self.measure(), self.entries, known=self.known)
 
     def night(self) -> Night:
         """Spend one night: both stages, and the record of them."""
-        watched = self.watch()
+        screened = self.screen()
         rerun = None
-        if watched.flagged:
+        if screened.flagged:
             self.reruns = 3
-            rerun = self.measure(rounds=12, cells=watched.cells)
+            rerun = self.measure(rounds=12, cells=screened.cells)
             self.reruns = 0
-        night = conclude(watched, rerun)
-        self.entries.append(msgspec.structs.replace(watched.tonight, night=night))
+        night = conclude(screened, rerun)
+        self.entries.append(msgspec.structs.replace(screened.tonight, night=night))
         self.number += 1
         return night
 

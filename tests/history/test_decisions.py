@@ -13,8 +13,8 @@ from lab.history.conclude import conclude
 from lab.history.epochs import FIRST, epoch_of
 from lab.history.known import Known
 from lab.history.night import Kind
+from lab.history.screening import screen_night
 from lab.history.series import series_of
-from lab.history.watch import watch
 from lab.records import RunStatus
 from lab.stats.screen import MIN_NIGHTS, NIGHTS
 from tests.history.nights import CELL, CONTROL, METRICS, OTHER, Lab
@@ -175,7 +175,7 @@ def test_another_machine_is_another_history() -> None:
     night = other.night()
 
     assert (night.epoch_nights, night.epoch_reason) == (1, FIRST)
-    assert lab.watch().epoch.nights == tuple(lab.entries[:3])
+    assert lab.screen().epoch.nights == tuple(lab.entries[:3])
 
 
 def test_runs_that_are_no_nights_are_no_history() -> None:
@@ -183,7 +183,7 @@ def test_runs_that_are_no_nights_are_no_history() -> None:
     lab.entries[0] = msgspec.structs.replace(lab.entries[0], night=None)
     lab.entries[1] = msgspec.structs.replace(lab.entries[1], status=RunStatus.INTERRUPTED)
 
-    assert lab.watch().epoch.nights == (lab.entries[2],)
+    assert lab.screen().epoch.nights == (lab.entries[2],)
 
 
 def test_a_night_is_not_its_own_history() -> None:
@@ -213,7 +213,7 @@ def test_without_a_re_run_nothing_is_decided() -> None:
     lab = a_lab_with_history()
     lab.shifts[CELL, GOODPUT] = 0.8
 
-    night = conclude(lab.watch(), None)
+    night = conclude(lab.screen(), None)
 
     assert the_one(night, Kind.UNDECIDED).note == "there was no re-run"
 
@@ -221,9 +221,9 @@ def test_without_a_re_run_nothing_is_decided() -> None:
 def test_a_re_run_that_lost_rounds_does_not_decide() -> None:
     lab = a_lab_with_history()
     lab.shifts[CELL, GOODPUT] = 0.8
-    watched = lab.watch()
+    screened = lab.screen()
 
-    night = conclude(watched, lab.measure(rounds=9, cells=watched.cells))
+    night = conclude(screened, lab.measure(rounds=9, cells=screened.cells))
 
     assert the_one(night, Kind.UNDECIDED).note == "9 of 12 rounds of the re-run can be used"
 
@@ -231,10 +231,10 @@ def test_a_re_run_that_lost_rounds_does_not_decide() -> None:
 def test_a_re_run_on_something_else_does_not_decide() -> None:
     lab = a_lab_with_history()
     lab.shifts[CELL, GOODPUT] = 0.8
-    watched = lab.watch()
+    screened = lab.screen()
     lab.facts["host kernel"] = "6.13"
 
-    night = conclude(watched, lab.measure(rounds=12, cells=watched.cells))
+    night = conclude(screened, lab.measure(rounds=12, cells=screened.cells))
 
     note = the_one(night, Kind.UNDECIDED).note
     assert note == "the re-run is not comparable: host kernel: 6.12 / 6.13"
@@ -243,10 +243,10 @@ def test_a_re_run_on_something_else_does_not_decide() -> None:
 def test_a_re_run_that_finds_nothing_clears() -> None:
     lab = a_lab_with_history()
     lab.shifts[CELL, GOODPUT] = 0.8
-    watched = lab.watch()
+    screened = lab.screen()
     lab.shifts.clear()
 
-    night = conclude(watched, lab.measure(rounds=12, cells=watched.cells))
+    night = conclude(screened, lab.measure(rounds=12, cells=screened.cells))
 
     assert {event.kind for event in night.events if event.cell == CELL} == {Kind.NOT_CONFIRMED}
 
@@ -254,10 +254,10 @@ def test_a_re_run_that_finds_nothing_clears() -> None:
 def test_a_re_run_that_finds_the_opposite_does_not_confirm() -> None:
     lab = a_lab_with_history()
     lab.shifts[CELL, GOODPUT] = 0.8
-    watched = lab.watch()
+    screened = lab.screen()
     lab.shifts[CELL, GOODPUT] = 1.25
 
-    night = conclude(watched, lab.measure(rounds=12, cells=watched.cells))
+    night = conclude(screened, lab.measure(rounds=12, cells=screened.cells))
 
     assert not {Kind.REGRESSION, Kind.IMPROVEMENT} & set(kinds(night))
 
@@ -266,7 +266,7 @@ def test_only_flagged_cells_and_their_controls_are_measured_again() -> None:
     lab = a_lab_with_history()
     lab.shifts[OTHER, ROUND_TRIP] = 1.3
 
-    assert lab.watch().cells == (CONTROL, OTHER)
+    assert lab.screen().cells == (CONTROL, OTHER)
 
 
 def test_a_cell_of_kata_is_read_against_the_same_cell_without_it() -> None:
@@ -274,7 +274,7 @@ def test_a_cell_of_kata_is_read_against_the_same_cell_without_it() -> None:
     lab = Lab(cells=(*CELLS_OF_REFERENCE, kata))
     lab.night()
 
-    controls = {each.series.cell: each.series.control for each in lab.watch().seen}
+    controls = {each.series.cell: each.series.control for each in lab.screen().seen}
 
     assert controls == {CELL: CONTROL, kata: CELL}
 
@@ -344,7 +344,7 @@ def test_a_known_regression_of_nothing_is_said() -> None:
     lab = a_lab_with_history(2)
     lab.known = (taken_on(lab, days=9, metric="tcp_in_goodput"),)
 
-    assert lab.watch().warnings == (
+    assert lab.screen().warnings == (
         f"nothing tonight is a known regression of {CELL}, tcp_in_goodput (ann)",
     )
 
@@ -353,7 +353,7 @@ def test_a_series_that_has_gone_missing_is_said() -> None:
     lab = a_lab_with_history(2)
     tonight = lab.measure(rounds=2, cells=(CONTROL, CELL))
 
-    (warning,) = watch(tonight, lab.entries).warnings
+    (warning,) = screen_night(tonight, lab.entries).warnings
     assert warning.startswith("too few rounds tonight, and enough the night before: ")
     assert warning.endswith("and 2 more")
 
@@ -380,5 +380,5 @@ def test_with_unknown_noise_a_night_is_its_median() -> None:
     tonight = lab.measure()
     tonight.levels[CELL][GOODPUT].rounds[1] = 10.0
 
-    seen = {each.series.cell: each for each in watch(tonight, lab.entries).seen}
+    seen = {each.series.cell: each for each in screen_night(tonight, lab.entries).seen}
     assert math.isclose(seen[CELL].tonight.centre, 0.0, abs_tol=0.1)

@@ -1,8 +1,8 @@
 """
 The first stage of a night, pure: which of tonight's series are not where they were.
 
-:func:`watch` says which cells are to be measured again; :mod:`lab.history.conclude` decides with
-that. The rules are those of :mod:`lab.stats.screen`.
+:func:`screen_night` says which cells are to be measured again; :mod:`lab.history.conclude`
+decides with that. The rules are those of :mod:`lab.stats.screen`.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class Seen:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Watch:
+class Screened:
     """What the first stage says of a night."""
 
     tonight: Entry
@@ -57,13 +57,13 @@ class Watch:
         return tuple(dict.fromkeys(cell for pair in pairs for cell in pair))
 
 
-def watch(
+def screen_night(
     tonight: Entry,
     entries: Iterable[Entry],
     *,
     known: Sequence[Known] = (),
     allowed: Sequence[str] = (),
-) -> Watch:
+) -> Screened:
     """Screen *tonight* against the nights of its epoch among *entries*."""
     epoch = epoch_of(tonight, entries, allowed=allowed)
     series = series_of(tonight)
@@ -76,7 +76,7 @@ def watch(
         each for each in flagged if not moved and _is_control_alone(tonight, epoch, each, known)
     ]
     events = [event_of(each, Kind.CONTROL) for each in unblamed]
-    return Watch(
+    return Screened(
         tonight=tonight,
         epoch=epoch,
         seen=seen,
