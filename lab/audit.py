@@ -24,6 +24,7 @@ from lab.interrupt import held_off
 from lab.inventory import Inventory, Sort
 from lab.labs import Hands
 from lab.records import Leaks
+from lab.units import count
 from lab.virt import host_objects
 from lab.wait import pause
 
@@ -84,6 +85,8 @@ def audited(
 ) -> Iterator[None]:
     """Compare this machine before and after the block; *keep* and *say* what it has left behind."""
     before = snapshot(uri)
+    if dead := sum(thing.hands is Hands.DEAD for thing in before.inventory.things):
+        say(f"{count(dead, 'thing')} of dead runs on this machine: `lab gc` removes what they left")
     try:
         yield
     except BaseException as error:

@@ -11,11 +11,14 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from lab import owner
+from lab.wait import Pending, wait_for
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 CHUNK_BYTES = 1 << 20
+LOCK_TIMEOUT_S = 7200.0
+LOCK_POLL_S = 0.1
 NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
 BLOCK_BYTES = 512
 """What st_blocks counts, whatever the file system's own blocks are (inode(7))."""
@@ -56,11 +59,37 @@ def sha256(path: Path) -> str:
 
 
 @contextmanager
-def locked(path: Path) -> Iterator[None]:
-    """Hold an exclusive lock on *path*; the kernel lets go of it if this process dies."""
+def locked(path: Path, *, say: Callable[[str], None] | None = None) -> Iterator[None]:
+    """
+    Hold an exclusive lock on *path*; the kernel lets go of it if this process dies.
+
+    Args:
+        say: Told if another has it, so that one has to wait.
+
+    Raises:
+        NotReadyError: if another has it for longer than anything takes that is done under it.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w") as stream:
-        fcntl.flock(stream, fcntl.LOCK_EX)
+
+        def take() -> None:
+            try:
+                fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise Pending("another run has it") from None
+
+        try:
+            take()
+        except Pending:
+            if say:
+                say(f"waiting for another run, which has {path}")
+            wait_for(
+                f"the lock {path}",
+                take,
+                timeout_s=LOCK_TIMEOUT_S,
+                every_s=LOCK_POLL_S,
+                remedy=f"see who has it: `fuser -v {path}`",
+            )
         yield
 
 

@@ -8,6 +8,7 @@ process, which ends with it.
 
 from __future__ import annotations
 
+import threading
 from enum import StrEnum
 from typing import IO, TYPE_CHECKING
 
@@ -88,15 +89,17 @@ class Ledger:
 
 _held: dict[Path, IO[str]] = {}
 """This process's own ledgers: one in each state folder that it has used."""
+_one_thread = threading.Lock()
 
 
 def own() -> Ledger:
     """The ledger of this process, which nobody else takes for a dead one's while it lives."""
     path = path_of(owner.me(), state_dir())
-    if path not in _held or not path.exists():
-        if stale := _held.pop(path, None):  # somebody has removed it
-            stale.close()
-        _held[path] = hold(path)
+    with _one_thread:
+        if path not in _held or not path.exists():
+            if stale := _held.pop(path, None):  # somebody has removed it
+                stale.close()
+            _held[path] = hold(path)
     return Ledger(path)
 
 
@@ -108,11 +111,12 @@ def owns_one() -> bool:
 def forget_own() -> tuple[Entry, ...]:
     """End the ledgers of this process; return what was in them, newest first."""
     entries: tuple[Entry, ...] = ()
-    while _held:
-        path, stream = _held.popitem()
-        with stream:
-            entries += Ledger(path).newest_first()
-            path.unlink(missing_ok=True)
+    with _one_thread:
+        while _held:
+            path, stream = _held.popitem()
+            with stream:
+                entries += Ledger(path).newest_first()
+                path.unlink(missing_ok=True)
     return entries
 
 

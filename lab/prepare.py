@@ -74,7 +74,7 @@ def prepared(
     folder = state_dir() / "prepared" / _key(topology, images, scripts, kit)
     artefacts = artefact_disk.build(kit.artefacts, kit.carried, load(), say=say) if kit else None
     disks = _disks(topology, folder, artefacts)
-    with locked(state_dir() / "prepared.lock"):
+    with locked(state_dir() / "prepared.lock", say=say):
         if folder.exists():
             return disks
         say(f"preparing {', '.join(scripts)}: images are imported once")

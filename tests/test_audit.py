@@ -211,6 +211,18 @@ def test_what_does_not_end_is_not_waited_for_for_long(monkeypatch: pytest.Monkey
     assert sum(clock.slept) == pytest.approx(audit.SETTLE_S, abs=0.2)
 
 
+def test_what_dead_runs_have_left_is_said_before_anything_is_measured(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    said: list[str] = []
+    monkeypatch.setattr(audit, "snapshot", lambda *_, **__: seen(thing(hands=Hands.DEAD)))
+
+    with audit.audited(URI, keep=lambda _: None, say=said.append):
+        assert said == ["1 thing of dead runs on this machine: `lab gc` removes what they left"]
+
+    assert len(said) == 1
+
+
 @pytest.fixture
 def host(place: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A machine that is a folder."""

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from lab import files
+from lab.errors import NotReadyError
 from lab.files import append_line, locked, sha256, state_dir, write_atomic
 
 SHA256_OF_ABC = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
@@ -224,3 +225,40 @@ def test_the_size_of_a_folder_is_what_its_files_take(tmp_path: Path) -> None:
 
     assert 100_000 <= files.size_bytes(tmp_path / "folder") < 1_000_000
     assert files.size_bytes(tmp_path / "none") == 0
+
+
+def test_who_has_to_wait_for_a_lock_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "lock"
+    said: list[str] = []
+    monkeypatch.setattr(files, "LOCK_POLL_S", 0.0)
+    monkeypatch.setattr(files, "LOCK_TIMEOUT_S", 0.05)
+
+    with path.open("w") as other:
+        fcntl.flock(other, fcntl.LOCK_EX)
+        with pytest.raises(NotReadyError, match="another run has it") as caught:
+            locked(path, say=said.append).__enter__()
+
+    assert said == [f"waiting for another run, which has {path}"]
+    assert f"fuser -v {path}" in caught.value.remedy
+    with locked(path, say=said.append):
+        assert len(said) == 1
+
+
+def test_a_lock_is_had_once_it_is_free(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "lock"
+    tries: list[int] = []
+    flock = fcntl.flock
+
+    def taken_twice(stream: object, how: int) -> None:
+        tries.append(how)
+        if len(tries) <= 2:
+            raise BlockingIOError
+        flock(stream, how)  # type: ignore[arg-type] # a stream has a file's number
+
+    monkeypatch.setattr(files, "LOCK_POLL_S", 0.0)
+    monkeypatch.setattr(fcntl, "flock", taken_twice)
+
+    with locked(path):
+        assert len(tries) == 3

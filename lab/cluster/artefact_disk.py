@@ -92,7 +92,7 @@ def build(
     tools_used = [package.sha256 for package in lock.of(PackageSet.TOOLS)]
     name = hashlib.sha256(msgspec.json.encode((digest(some), tools_used))).hexdigest()[:SHORT]
     target = home / f"{name}.img"
-    with troubles_explained(home), files.locked(home / ".lock"):
+    with troubles_explained(home), files.locked(home / ".lock", say=say):
         if not target.exists():
             for dead in left_over(home):
                 files.remove(dead)

@@ -91,7 +91,7 @@ def build(lock: Lock, *, say: Say) -> Images:
         ImageError: if a package cannot be had, or there is no room.
     """
     home = _home()
-    with _troubles_explained(), files.locked(home / ".lock"):
+    with _troubles_explained(), files.locked(home / ".lock", say=say):
         note = _note(lock)
         if record := _recorded(note, home):
             return _images(record, home)

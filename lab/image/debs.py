@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from io import BytesIO
 from typing import TYPE_CHECKING
 
-from lab import files
+from lab import files, owner
 from lab.errors import CommandError, ImageError
 from lab.image import mmdebstrap
 from lab.image.packages import ARCHITECTURE, SUITE
@@ -128,7 +128,7 @@ def _download(packages: Sequence[Package], target: Path) -> None:
 
 def _keep(source: Path, target: Path) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
-    part = target.with_suffix(f".{os.getpid()}")
+    part = target.with_name(owner.mark(f".{target.name}"))
     try:
         shutil.copyfile(source, part)
         part.chmod(0o644)

@@ -59,7 +59,7 @@ def build(lock: Lock, *, say: Say) -> Path:
     packages = lock.of(PackageSet.EMULATOR)
     home = files.state_dir() / "images"
     target = home / f"emulator-{_digest(packages)[:SHORT]}"
-    with files.locked(home / ".emulator.lock"):
+    with files.locked(home / ".emulator.lock", say=say):
         if not target.exists():
             if missing := debs.missing(packages):
                 megabytes = sum(package.size for package in missing) / 1e6
