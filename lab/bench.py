@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from contextlib import ExitStack, suppress
 from typing import TYPE_CHECKING
 
@@ -15,11 +16,7 @@ from lab.judgement import Judgement
 from lab.matrix import KATA, Cell, Network, Runtime, Storage, Variant
 from lab.outcome import SUPPORTED, Evidence, Outcome, Support
 from lab.run import Run
-from lab.runtime import vmexits
-from lab.runtime.kata import KataSandbox
-from lab.runtime.pod import PodSandbox
-from lab.runtime.reference import ReferenceSandbox
-from lab.runtime.runc import RuncSandbox
+from lab.runtime import kinds, vmexits
 from lab.runtime.setting import QUESTIONS_TIMEOUT_S
 from lab.stopwatch import Activity
 from lab.storage import BACKENDS
@@ -39,6 +36,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+Make = Callable[..., "Sandbox"]
+"""Makes a sandbox of a cell in a setting: ``make(setting, cell, name=..., number=...)``."""
 CONSOLE_TAIL_LINES = 20
 DISTURBANCES = "disturbances.txt"
 """Beside the reports of the tools: what disturbed them, in words."""
@@ -64,13 +63,22 @@ class NotMeasuredError(Exception):
 class Bench:
     """The sandboxes of one lab, one boot at a time."""
 
-    def __init__(self, setting: Setting, store: Store, stopwatch: Stopwatch, watch: Watch) -> None:
+    def __init__(
+        self,
+        setting: Setting,
+        store: Store,
+        stopwatch: Stopwatch,
+        watch: Watch,
+        *,
+        make: Make = kinds.sandbox,
+    ) -> None:
         self.setting = setting
         self.store = store
         self.stopwatch = stopwatch
         self.start_noise: dict[str, float | None] = {}
         """Of the last sandbox that was started: what disturbed its start."""
         self._watch = watch
+        self._make = make
         self._peer: Sandbox | None = None
         self._open: tuple[Boot, Sandbox] | None = None
         self._owes_proof = False
@@ -103,7 +111,9 @@ class Bench:
                 f"{support.reason}. Asked: {support.asked}. Answered: {support.answered}",
             )
         again = f"-{boot.attempt}" if boot.attempt > 1 else ""
-        sandbox = self._make(cell, name=f"boot{boot.position}{again}", number=boot.position)
+        sandbox = self._make(
+            self.setting, cell, name=f"boot{boot.position}{again}", number=boot.position
+        )
         self._open = (boot, sandbox)
         expected = self.expected(cell)
         before = self.noise()
@@ -227,7 +237,7 @@ class Bench:
     def peer(self) -> Sandbox:
         """A second sandbox on the node, without a guest, that lives as long as the bench."""
         if self._peer is None:
-            self._peer = self._make(PEER, name=PEER_NAME, number=PEER_NUMBER)
+            self._peer = self._make(self.setting, PEER, name=PEER_NAME, number=PEER_NUMBER)
             with self.stopwatch.spending(Activity.BOOTING):
                 self._peer.start()
         return self._peer
@@ -268,16 +278,6 @@ class Bench:
             if self._peer is not None:
                 self._peer.stop()
                 self._peer = None
-
-    def _make(self, cell: Cell, *, name: str, number: int) -> Sandbox:
-        if self.setting.topology.is_cluster:
-            return PodSandbox(self.setting, cell, name=name, number=number)
-        kinds: dict[Runtime, type[RuncSandbox | ReferenceSandbox | KataSandbox]] = {
-            Runtime.RUNC: RuncSandbox,
-            Runtime.REFERENCE: ReferenceSandbox,
-            **dict.fromkeys(KATA, KataSandbox),
-        }
-        return kinds[cell.runtime](self.setting, cell, name=name, number=number)
 
     def _start(self, sandbox: Sandbox, expected: Expected | None) -> None:
         with suppress(LabError):  # a node that cannot forget will not start it either

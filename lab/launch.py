@@ -10,14 +10,11 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from lab import audit, host, labs, lease, prepare
+from lab import audit, labs, lease, prepare
 from lab.bench import Bench
 from lab.cluster import kit as kits
 from lab.environment import environment
 from lab.errors import StoreError
-from lab.image import emulator
-from lab.image.build import build, is_built
-from lab.image.lock import load
 from lab.loader import load_topology
 from lab.machine import Start
 from lab.planning import SEED_LIMIT, plan_of
@@ -28,11 +25,10 @@ from lab.run import Run, exit_status
 from lab.stopwatch import Activity, Stopwatch
 from lab.store import Store
 from lab.takedown import take_down, take_down_beside
+from lab.this_machine import THIS_MACHINE
 from lab.units import format_duration
-from lab.virt import domain
-from lab.virt.connection import connected, default_uri
+from lab.virt.connection import default_uri
 from lab.virt.xml import Accelerator
-from lab.watch import Watch
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -42,11 +38,11 @@ if TYPE_CHECKING:
     from lab.disks import Disks
     from lab.host import Chosen
     from lab.image.build import Images
-    from lab.image.lock import Lock
     from lab.lease import Lease
     from lab.options import Wishes
     from lab.plan import Plan
     from lab.profile import Profile
+    from lab.provider import Provider
     from lab.provision import Lab
     from lab.topology import Topology
 
@@ -63,9 +59,16 @@ class Decided:
     chosen: Chosen
     kit: Kit | None = None
     """What Kata's cells need; None if there are none."""
+    provider: Provider = THIS_MACHINE
 
 
-def decide(wishes: Wishes, *, say: Callable[[str], None], stopwatch: Stopwatch) -> Decided:
+def decide(
+    wishes: Wishes,
+    *,
+    say: Callable[[str], None],
+    stopwatch: Stopwatch,
+    provider: Provider = THIS_MACHINE,
+) -> Decided:
     """
     Settle topology, cells, images, accelerator, profile and order; start nothing.
 
@@ -79,22 +82,9 @@ def decide(wishes: Wishes, *, say: Callable[[str], None], stopwatch: Stopwatch) 
     choose = kits.choose_for_cluster if topology.is_cluster else kits.choose
     cells, kit = choose(wishes.cells, directory=wishes.artefacts, lock_file=wishes.lock, say=say)
     if not lease.queue():  # whoever has this machine now gives its room back in time
-        host.check_room(topology)
-    lock = load()
-    with stopwatch.spending(Activity.BUILDING), ExitStack() as stack:
-        if not is_built(lock):
-            with stopwatch.left_out():
-                shared = lease.leased(
-                    "building images", is_alone=False, say=say, waits=wishes.waits
-                )
-                stack.enter_context(shared)
-        images = build(lock, say=say)
-    chosen = host.choose_accelerator(wishes.accel, images.node)
-    say(f"node under {chosen.accelerator}: {chosen.reason}")
+        provider.check_room(topology)
+    images, chosen = provider.settle(wishes, say=say, stopwatch=stopwatch)
     is_emulated = chosen.accelerator is Accelerator.TCG
-    if is_emulated:
-        with stopwatch.spending(Activity.BUILDING):
-            chosen = replace(chosen, emulator=choose_emulator(lock, say=say))
     name = wishes.profile or ("smoke" if is_emulated else "standard")
     settled = PROFILES[name]
     seed = secrets.randbelow(SEED_LIMIT) if wishes.seed is None else wishes.seed
@@ -109,6 +99,7 @@ def decide(wishes: Wishes, *, say: Callable[[str], None], stopwatch: Stopwatch) 
         images=images,
         chosen=chosen,
         kit=kit,
+        provider=provider,
     )
 
 
@@ -132,22 +123,8 @@ def leased(
     with ExitStack() as stack:
         with stopwatch.left_out():
             granted = stack.enter_context(held)
-        host.check_room(decided.topology)
+        decided.provider.check_room(decided.topology)
         yield granted
-
-
-def choose_emulator(lock: Lock, *, say: Callable[[str], None]) -> Path | None:
-    """A QEMU that keeps an emulated node: the machine's own if it can, or the lock's."""
-    own = host.qemu_version()
-    if emulator.is_sound(own):
-        return None
-    program = emulator.build(lock, say=say)
-    with connected(default_uri()) as connection:
-        problem = domain.emulator_problem(connection, program)
-    if problem:
-        say(f"the machine's own QEMU emulates, and may lose the node: {own}; {problem}")
-        return None
-    return program
 
 
 def open_store(decided: Decided) -> Store:
@@ -203,8 +180,10 @@ def _up(
             prepare.activate(lab, decided.topology, decided.kit)
         setting = prepare.setting(decided.topology, decided.images, lab, decided.kit)
         store.set_environment(environment(decided, setting.node))
-        watch = Watch(setting.node, domains=[node.domain for node in lab.record.nodes])
-        bench = Bench(setting, store, stopwatch, watch)
+        watch = decided.provider.watch(
+            setting.node, domains=[node.domain for node in lab.record.nodes]
+        )
+        bench = Bench(setting, store, stopwatch, watch, make=decided.provider.sandbox)
         try:
             yield bench
         finally:
@@ -220,7 +199,7 @@ def prepared_disks(
     run: Path | None = None,
 ) -> Mapping[str, Disks]:
     """The disks of what was *decided*, by node; *console* is for those that prepare them."""
-    return prepare.prepared(
+    return decided.provider.disks(
         decided.topology,
         decided.images,
         decided.chosen,

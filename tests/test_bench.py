@@ -18,7 +18,7 @@ from lab.handicap import TOWARDS_NODE
 from lab.matrix import KATA, Cell, cells_of
 from lab.outcome import Evidence, Fact, Outcome
 from lab.plan import Boot
-from lab.runtime import pods, vmexits
+from lab.runtime import kinds, pods, vmexits
 from lab.sample import Better, Metric, Sample
 from lab.stopwatch import Stopwatch
 from lab.store import Store
@@ -178,9 +178,9 @@ def rig(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Rig:
     watch = FakeWatch()
     bench = Bench(setting(node, handlers), store, Stopwatch(), cast("Watch", watch))
     rig = Rig(bench, node, store, watch)
-    monkeypatch.setattr(bench_module, "ReferenceSandbox", rig.make)
-    monkeypatch.setattr(bench_module, "RuncSandbox", rig.make)
-    monkeypatch.setattr(bench_module, "KataSandbox", rig.make)
+    monkeypatch.setattr(kinds, "ReferenceSandbox", rig.make)
+    monkeypatch.setattr(kinds, "RuncSandbox", rig.make)
+    monkeypatch.setattr(kinds, "KataSandbox", rig.make)
     return rig
 
 

@@ -11,7 +11,7 @@ from unittest.mock import ANY
 
 import pytest
 
-from lab import audit, host, labs, launch, lease, prepare, takedown
+from lab import audit, host, labs, launch, lease, prepare, takedown, this_machine
 from lab.audit import Snapshot
 from lab.disks import Disks
 from lab.errors import ArtefactError, HostError, ProvisionError, UsageError
@@ -115,8 +115,15 @@ class World:
         return SimpleNamespace(node=SimpleNamespace(gather=self.gather))
 
     def bench(
-        self, _setting: object, _store: object, _stopwatch: object, watched: list[str]
+        self,
+        _setting: object,
+        _store: object,
+        _stopwatch: object,
+        watched: list[str],
+        *,
+        make: object,
     ) -> SimpleNamespace:
+        assert make
         self.watched = watched
         return SimpleNamespace(end=lambda: self.do("end"))
 
@@ -125,10 +132,10 @@ class World:
 def world(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> World:
     world = World()
     monkeypatch.setenv("LAB_HOME", str(tmp_path / "home"))
-    monkeypatch.setattr(launch, "load", lambda: "the lock")
-    monkeypatch.setattr(launch, "build", world.build)
+    monkeypatch.setattr(this_machine, "load", lambda: "the lock")
+    monkeypatch.setattr(this_machine, "build", world.build)
     monkeypatch.setattr(audit, "snapshot", lambda *_, **__: world.look())
-    monkeypatch.setattr(launch, "is_built", lambda _lock: world.is_built)
+    monkeypatch.setattr(this_machine, "is_built", lambda _lock: world.is_built)
     monkeypatch.setattr(host, "check_room", lambda topology: world.do(f"room for {topology.name}"))
     monkeypatch.setattr(host, "choose_accelerator", world.choose_accelerator)
     monkeypatch.setattr(host, "qemu_version", lambda *_: "QEMU emulator version 10.2.0")
@@ -141,7 +148,7 @@ def world(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> World:
         monkeypatch.setattr(module, "take_down", world.take_down)
     monkeypatch.setattr(labs, "keep", lambda _record: world.do("keep"))
     monkeypatch.setattr(launch, "Bench", world.bench)
-    monkeypatch.setattr(launch, "Watch", lambda _node, domains: domains)
+    monkeypatch.setattr(this_machine, "Watch", lambda _node, domains: domains)
     monkeypatch.setattr(launch, "time", world.clock)
     return world
 
@@ -480,7 +487,7 @@ def old_qemu(world: World, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     said = [""]
     monkeypatch.setattr(host, "qemu_version", lambda *_: "QEMU emulator version 7.2.22")
     monkeypatch.setattr(emulator, "build", lambda *_, **__: Path("/images/emulator/qemu"))
-    monkeypatch.setattr(launch, "connected", lambda _uri: nullcontext("connection"))
+    monkeypatch.setattr(this_machine, "connected", lambda _uri: nullcontext("connection"))
     monkeypatch.setattr(domain, "emulator_problem", lambda *_: said[0])
     return said
 

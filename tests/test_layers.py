@@ -22,6 +22,7 @@ LAYERS = """
     preview forecast
     acceptance analysis bench comparability compare environment gc history launch merge \
     screen status trial
+    diagnosis provider resume this_machine
     cluster prepare node_scripts provision takedown inventory audit runtime store run
     machine labs disks wires watch
     host image node virt network storage tools ledger scratch lease noise processes questions \
@@ -41,7 +42,7 @@ KEEPERS = {
 }
 NEEDS_LIBVIRT = {
     "virt", "provision", "takedown", "inventory", "audit", "gc", "status", "prepare", "launch",
-    "campaign", "conformance", "nightly",
+    "campaign", "conformance", "nightly", "this_machine",
 }  # fmt: skip
 MODULES = {path: path.relative_to(LAB).with_suffix("").parts for path in sorted(LAB.rglob("*.py"))}
 ROOMS = {parts[0] for parts in MODULES.values()} - {"__init__"}
