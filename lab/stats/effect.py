@@ -7,7 +7,7 @@ sides have enough rounds in common, each round is a pair, and what drifted betwe
 falls out; where they have not, Welch's interval is used and said to be.
 
 Nothing here guesses. Where the data do not allow an interval there is no number at all, and a
-flag names what is wrong with them (:attr:`Flag.withholds`).
+flag names what is wrong with them (:class:`lab.stats.flag.Flag`).
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from lab.stats.companion import Companion, rank_sum, signed_rank
+from lab.stats.flag import MIN_BOOTS, Flag, ordered
 from lab.stats.interval import Interval, paired, welch
 from lab.stats.power import smallest_detectable
 from lab.stats.shape import is_bimodal
@@ -29,76 +30,25 @@ if TYPE_CHECKING:
 
     from lab.sample import Better
 
-MIN_BOOTS = 5
-"""Of each side. Below it an interval says little, and no rank test can speak at all."""
+__all__ = [
+    "ALPHA",
+    "MARGIN",
+    "MIN_BOOTS",
+    "Effect",
+    "Flag",
+    "Method",
+    "Pair",
+    "compare",
+    "compare_all",
+    "withheld",
+]
+
 MARGIN = 0.03
 """The least relative difference that matters to anybody, where the plan does not say another."""
 ALPHA = 0.05
 """How often two equal cells may be told apart."""
 LEAST_SPREAD = 1e-9
 """Boots that differ by less, relatively, do not differ: what is left is rounding."""
-
-
-class Flag(StrEnum):
-    """What must be known of a comparison besides its numbers, by name."""
-
-    TOO_FEW_BOOTS = "too-few-boots"
-    """Fewer than five on a side."""
-    NOT_A_NUMBER = "not-a-number"
-    """A value is NaN or infinite."""
-    NOT_POSITIVE = "not-positive"
-    """A value is zero or less: there is no ratio to nothing."""
-    NO_VARIANCE = "no-variance"
-    """The boots of a side, or all ratios, are the same: a stuck tool, or a coarse scale."""
-    ALL_CONTAMINATED = "all-contaminated"
-    """A side has samples, and every one was disturbed."""
-    MIXED_CONFIGURATIONS = "mixed-configurations"
-    """A side was not measured with one configuration."""
-    MISSING_ROUND = "missing-round"
-    """A round has only one of the two; the others were compared."""
-    UNPAIRED = "unpaired"
-    """Too few rounds have both: the interval carries what drifted between the rounds."""
-    CONTAMINATED = "contaminated"
-    """Disturbed samples were left out."""
-    SHAPE = "shape"
-    """The interval and the rank test disagree: look at the samples."""
-    BIMODAL = "bimodal"
-    """The boots of a side fall into two groups: no single number tells of them."""
-
-    @property
-    def withholds(self) -> bool:
-        """Whether there can be no number with it."""
-        return self in _WITHHOLDING
-
-    @property
-    def text(self) -> str:
-        """For people, in a few words."""
-        return _TEXTS[self]
-
-
-_WITHHOLDING = frozenset(
-    {
-        Flag.TOO_FEW_BOOTS,
-        Flag.NOT_A_NUMBER,
-        Flag.NOT_POSITIVE,
-        Flag.NO_VARIANCE,
-        Flag.ALL_CONTAMINATED,
-        Flag.MIXED_CONFIGURATIONS,
-    }
-)
-_TEXTS = {
-    Flag.TOO_FEW_BOOTS: f"not enough boots (need at least {MIN_BOOTS} of each)",
-    Flag.NOT_A_NUMBER: "a value is not a number",
-    Flag.NOT_POSITIVE: "a value is zero or less: no ratio",
-    Flag.NO_VARIANCE: "all boots are the same: no interval",
-    Flag.ALL_CONTAMINATED: "every sample is contaminated",
-    Flag.MIXED_CONFIGURATIONS: "one cell, several configurations",
-    Flag.MISSING_ROUND: "a round is missing on one side",
-    Flag.UNPAIRED: "not paired by round",
-    Flag.CONTAMINATED: "without contaminated samples",
-    Flag.SHAPE: "interval and rank test disagree: look at the samples",
-    Flag.BIMODAL: "boots fall into two groups: look at the samples",
-}
 
 
 class Method(StrEnum):
@@ -140,7 +90,7 @@ class Effect:
 
     def flagged(self, *flags: Flag) -> Effect:
         """The same with more *flags*; without its numbers, if one of them withholds these."""
-        every = _ordered((*self.flags, *flags))
+        every = ordered((*self.flags, *flags))
         if any(flag.withholds for flag in flags):
             return withheld(*every, boots=self.boots, baseline_boots=self.baseline_boots)
         return replace(self, flags=every)
@@ -217,7 +167,7 @@ def compare_all(pairs: Iterable[Pair]) -> tuple[Effect, ...]:
 def withheld(*flags: Flag, boots: int = 0, baseline_boots: int = 0) -> Effect:
     """No number, and why."""
     return Effect(
-        verdict=Verdict.UNKNOWN, boots=boots, baseline_boots=baseline_boots, flags=_ordered(flags)
+        verdict=Verdict.UNKNOWN, boots=boots, baseline_boots=baseline_boots, flags=ordered(flags)
     )
 
 
@@ -320,11 +270,5 @@ def _effect(ready: _Ready, interval: Interval, companion: Companion, *, has_mode
         ),
         companion_ratio=math.exp(companion.shift),
         companion_p=companion.p,
-        flags=_ordered(flags),
+        flags=ordered(flags),
     )
-
-
-def _ordered(flags: Iterable[Flag]) -> tuple[Flag, ...]:
-    """Each once, what withholds a number first."""
-    present = set(flags)
-    return tuple(flag for flag in Flag if flag in present)
