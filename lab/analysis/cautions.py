@@ -9,7 +9,7 @@ from lab.analysis.result import Caution, ControlStatus
 from lab.contamination import RULES_VERSION
 from lab.gates import of_run
 from lab.plan import Role
-from lab.stats.effect import Flag
+from lab.stats.flag import MIN_BOOTS, Flag
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -37,9 +37,9 @@ def cautions(
             Caution(name=Flag.MIXED_CONFIGURATIONS, text=str(each), cell=each.cell)
             for each in varying
         ),
-        *_of_cells(samples),
+        *_of_cells(run, samples),
         *_of_gates(run),
-        *_of_effects(effects),
+        *_of_effects(run, samples, effects),
     )
 
 
@@ -56,6 +56,11 @@ def _of_run(run: Run, twin: Control, handicap: Control) -> Iterator[Caution]:
             name="blunt",
             text="The handicap was not found: what this run does not find may be there.",
         )
+    if plan.design.comparisons and run.rounds < MIN_BOOTS:
+        yield Caution(
+            name=Flag.TOO_FEW_BOOTS,
+            text=f"Nothing is compared: it takes {MIN_BOOTS} rounds, and there are {run.rounds}.",
+        )
     if run.degradation:
         yield Caution(name="degraded", text=run.degradation)
     for warning in plan.warnings:
@@ -70,7 +75,16 @@ def _of_run(run: Run, twin: Control, handicap: Control) -> Iterator[Caution]:
         yield Caution(name="damaged", text=warning)
 
 
-def _of_cells(samples: Judged) -> Iterator[Caution]:
+def _of_cells(run: Run, samples: Judged) -> Iterator[Caution]:
+    measured = {cell for cell, _ in samples.series}
+    compared = {
+        name for each in run.header.plan.design.comparisons for name in (each.cell, each.baseline)
+    }
+    for cell in run.header.plan.cell_names:
+        if cell in compared - measured:
+            yield Caution(
+                name=Flag.TOO_FEW_BOOTS, text="Without a valid sample: not compared.", cell=cell
+            )
     for (cell, metric), series in samples.series.items():
         if series.is_all_contaminated:
             yield Caution(
@@ -98,13 +112,24 @@ def _of_gates(run: Run) -> Iterator[Caution]:
         )
 
 
-def _of_effects(effects: Iterable[MetricEffect]) -> Iterator[Caution]:
-    """Of primary metrics; those of others are in their effects' flags only."""
+def _of_effects(run: Run, samples: Judged, effects: Iterable[MetricEffect]) -> Iterator[Caution]:
+    """
+    Of primary metrics, once a cell and metric; those of others are in their effects' flags only.
+
+    What follows for all of them from one thing is said once.
+    """
+    measured = {cell for cell, _ in samples.series}
+    is_short = run.rounds < MIN_BOOTS
+    baselines: dict[tuple[str, str, Flag], list[str]] = defaultdict(list)
     for each in effects:
-        for flag in each.effect.flags if each.is_primary else ():
+        if each.is_primary and measured >= {each.cell, each.baseline}:
+            for flag in each.effect.flags:
+                baselines[each.cell, each.metric, flag].append(each.baseline)
+    for (cell, metric, flag), mine in baselines.items():
+        if not (is_short and flag is Flag.TOO_FEW_BOOTS):
             yield Caution(
                 name=flag,
-                text=f"Against {each.baseline}: {flag.text}.",
-                cell=each.cell,
-                metric=each.metric,
+                text=f"Against {', '.join(mine)}: {flag.text}.",
+                cell=cell,
+                metric=metric,
             )

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from lab.analysis.families import GATES
 from lab.plan import Role
 from lab.records import RunStatus
-from lab.stats.effect import MIN_BOOTS
+from lab.stats.flag import MIN_BOOTS
 from lab.stats.precision import Stop
 
 if TYPE_CHECKING:
@@ -81,18 +81,27 @@ def _precision(run: Run, effects: Iterable[MetricEffect]) -> Iterator[str]:
     design = run.header.plan.design
     if design.min_rounds < MIN_BOOTS:
         return
-    gate = [each for each in effects if each.family == GATES[Role.BASELINE]]
+    gate = [
+        each
+        for each in effects
+        if each.family == GATES[Role.BASELINE] and each.effect.boots and each.effect.baseline_boots
+    ]
     widths = {each: each.effect.half_width for each in gate}
     wide = [each for each, width in widths.items() if width is None or width > design.precision]
     if not wide:
         return
-    told = f"{len(wide)} of {len(gate)} primary comparisons are not within {design.precision:.0%}"
+    wanted = _percent(design.precision)
+    told = f"{len(wide)} of {len(gate)} primary comparisons are not within {wanted}"
     known = {each: width for each, width in widths.items() if width is not None}
     if not known:
         yield f"{told}."
         return
     worst = max(known, key=known.__getitem__)
-    yield f"{told}: the widest, {worst.cell} on {worst.metric}, within {known[worst]:.1%}."
+    yield f"{told}: the widest, {worst.cell} on {worst.metric}, within {_percent(known[worst])}."
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.2g} %"
 
 
 def _listed(names: Sequence[str], most: int = 5) -> str:

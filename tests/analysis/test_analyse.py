@@ -202,6 +202,28 @@ def test_one_round_says_nothing_of_the_controls() -> None:
     assert {each.effect.verdict for each in analysis.effects} == {Verdict.UNKNOWN}
     assert {each.effect.flags for each in analysis.effects} == {(Flag.TOO_FEW_BOOTS,)}
     assert {each.p_adjusted for each in analysis.effects} == {None}
+    assert [each.text for each in analysis.cautions] == [
+        "Nothing is compared: it takes 5 rounds, and there are 1."
+    ]
+
+
+def test_what_is_so_for_all_metrics_of_a_cell_is_said_once() -> None:
+    run = campaign(table(), primary=PRIMARY)
+    unmeasured = changed(run, lambda each: None if each.cell == OTHER else each)
+
+    (caution,) = analyse(unmeasured).cautions
+
+    assert (caution.name, caution.cell) == (Flag.TOO_FEW_BOOTS, OTHER)
+    assert caution.text == "Without a valid sample: not compared."
+
+
+def test_what_is_so_against_all_baselines_is_said_once() -> None:
+    run = campaign(table(), primary=[GOODPUT.name])
+    gone = changed(run, lambda each: None if each.cell == OTHER and each.round == 4 else each)
+
+    (caution,) = analyse(gone).cautions
+
+    assert caution.text == f"Against {BASE}, {RUNC}: a round is missing on one side."
 
 
 def test_a_run_without_a_design_has_no_comparisons() -> None:
