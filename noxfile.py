@@ -102,7 +102,20 @@ def doctor(session: nox.Session) -> None:
 @nox.session(requires=["run"], venv_backend="none", default=False)
 def reproducible(session: nox.Session) -> None:
     """Build every image twice from its lock and compare them, bit for bit."""
-    session.run(_python(session, "run"), "-m", "pytest", "-m", "slow", *session.posargs)
+    # Other tests want what only the other environment has.
+    session.run(
+        _python(session, "run"), "-m", "pytest", "-m", "slow", "tests/image", *session.posargs
+    )
+
+
+@nox.session(requires=["dev"], venv_backend="none", default=False)
+def statistics(session: nox.Session) -> None:
+    """Simulate how often the lab is wrong, and write docs/statistics.md."""
+    session.run(
+        *(_python(session, "dev"), "-m", "pytest", "-m", "simulation", "tests/simulations"),
+        *session.posargs,
+        env={"LAB_WRITE_STATISTICS": "1"},
+    )
 
 
 @nox.session(default=False)
