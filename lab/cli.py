@@ -43,6 +43,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except LabError as error:
         _complain(error)
         return USAGE if isinstance(error, UsageError) else BAD
+    except BrokenPipeError:  # whoever reads what we say has read enough; nor does he want the rest
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return OK
     except OSError as error:
         if error.errno not in _DISK_FULL:
             raise

@@ -129,15 +129,18 @@ def new_folder(topology: str) -> Path:
     ledger.own()
     unfinished = labs_dir() / owner.mark(NEW)
     unfinished.mkdir(parents=True)
-    while True:
-        folder = labs_dir() / f"lab-{topology}-{secrets.token_hex(4)}"
-        Mark(owner=owner.me(), home=str(state_dir()), lab=folder.name).put(unfinished)
-        try:
-            return unfinished.rename(folder)
-        except OSError as error:
-            if error.errno not in {errno.EEXIST, errno.ENOTEMPTY}:
-                remove(unfinished)
-                raise
+    try:
+        while True:
+            folder = labs_dir() / f"lab-{topology}-{secrets.token_hex(4)}"
+            Mark(owner=owner.me(), home=str(state_dir()), lab=folder.name).put(unfinished)
+            try:
+                return unfinished.rename(folder)
+            except OSError as error:
+                if error.errno not in {errno.EEXIST, errno.ENOTEMPTY}:  # else it has another
+                    raise
+    except BaseException:
+        remove(unfinished)
+        raise
 
 
 def records(home: Path | None = None) -> Iterator[tuple[Path, LabRecord | None]]:

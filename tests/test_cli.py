@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import signal
+import subprocess
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
@@ -487,3 +488,19 @@ def test_a_precision_is_a_share(text: str, capsys: pytest.CaptureFixture[str]) -
     assert main(["plan", f"--precision={text}"]) == 2
 
     assert f"--precision: {text!r} is no share" in capsys.readouterr().err
+
+
+def test_whoever_has_read_enough_may_close_the_pipe(place: Path) -> None:
+    """`lab status | head -1`"""
+    for number in range(50):
+        (labs_dir() / f"lab-old-{number}").mkdir(parents=True)
+    root = Path(__file__).parents[1]
+    script = f"{sys.executable} -u -m lab.cli status | head -n 1"
+
+    done = subprocess.run(
+        ["/bin/sh", "-c", script], cwd=root, capture_output=True, text=True, check=False
+    )
+
+    assert done.stderr == ""
+    assert "lab-old-" in done.stdout
+    assert place.exists()

@@ -3,20 +3,32 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from pathlib import Path
+from typing import NoReturn
 
 import msgspec
 import pytest
 
+from lab import ledger
 from lab.errors import UsageError
-from lab.labs import LabRecord, NodeRecord, console_tail, find_node, labs_dir, records
+from lab.files import hold, state_dir
+from lab.labs import (
+    Hands,
+    LabRecord,
+    Mark,
+    NodeRecord,
+    console_tail,
+    find_node,
+    hands_of,
+    keep,
+    labs_dir,
+    new_folder,
+    records,
+)
+from lab.owner import Owner, me
 from lab.virt.xml import Accelerator
 from tests.fakes import DEAD
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from lab.owner import Owner
 
 
 def node(name: str) -> NodeRecord:
@@ -103,3 +115,66 @@ def test_a_console_may_hold_anything(tmp_path: Path) -> None:
     (tmp_path / "log").write_bytes(b"\xff\xfe boot\n")
 
     assert console_tail(tmp_path / "log").endswith(" boot")
+
+
+def test_a_folder_says_whose_it_is_from_its_first_moment_on(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    seen: list[Hands] = []
+    rename = Path.rename
+
+    def renaming(self: Path, target: Path) -> Path:
+        assert list(records()) == []  # what has no name yet is not listed
+        renamed = rename(self, target)
+        if target.parent == labs_dir():
+            seen.extend(hands_of(folder, record) for folder, record in records())
+        return renamed
+
+    monkeypatch.setattr(Path, "rename", renaming)
+
+    folder = new_folder("embedded")
+
+    assert seen == [Hands.ALIVE]
+    assert folder.name.startswith("lab-embedded-")
+    assert Mark.read(folder) == Mark(owner=me(), home=str(state_dir()), lab=folder.name)
+
+
+def test_a_folder_that_cannot_be_made_leaves_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(_self: object, _target: object) -> NoReturn:
+        raise KeyboardInterrupt
+
+    new_folder("first")
+    with monkeypatch.context() as cut:
+        cut.setattr(Path, "rename", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            new_folder("second")
+
+    assert [path.name.split("-")[1] for path in labs_dir().iterdir()] == ["first"]
+
+
+def test_a_lab_is_kept_although_its_owner_is_dead() -> None:
+    record = written("lab-1", "node-1")
+    assert hands_of(record.folder, record) is Hands.DEAD
+
+    kept = keep(record)
+
+    assert kept.is_kept
+    assert list(records()) == [(record.folder, kept)]
+    assert hands_of(record.folder, kept) is Hands.KEPT
+
+
+def test_a_lab_in_a_folder_that_was_moved_is_told_by_where_it_is(tmp_path: Path) -> None:
+    record = written("lab-1", "node-1", owner=replace(me(), space="1"))
+    moved = tmp_path / "moved" / "labs" / "lab-1"
+    moved.parent.mkdir(parents=True)
+    record.folder.rename(moved)
+    with hold(ledger.path_of(record.owner, tmp_path / "moved")):
+        assert hands_of(moved, record) is Hands.ALIVE
+    assert hands_of(moved, record) is Hands.DEAD
+
+
+@pytest.mark.parametrize("text", ["", "{", '{"owner": 1}', '{"home": "x"}'])
+def test_a_mark_that_cannot_be_read_is_none(tmp_path: Path, text: str) -> None:
+    (tmp_path / "owner.json").write_text(text)
+
+    assert Mark.read(tmp_path) is None
