@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 LAB = Path(__file__).parents[1] / "lab"
 LAYERS = """
     cli
-    cli_runs campaign nightly conformance doctor pytest_plugin fixtures
+    verbs
+    campaign nightly conformance doctor pytest_plugin fixtures
     report
     measure session looks
     preview forecast

@@ -1,0 +1,93 @@
+"""The verbs that measure, or say what measuring would take."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from lab.options import Wishes, share
+from lab.verbs.parser import OK, Group, add_allow, add_options, console, screen
+
+if TYPE_CHECKING:
+    import argparse
+
+    from lab.verbs.parser import Verbs
+
+
+def add(verbs: Verbs) -> None:
+    """Offer them."""
+    add_options(
+        verbs.add(
+            "matrix", _matrix, "measure every cell, and write the report", group=Group.MEASURE
+        )
+    )
+    plan = verbs.add(
+        "plan",
+        _plan,
+        "say what a run would do, cost and tell apart; start nothing",
+        group=Group.MEASURE,
+    )
+    add_options(plan)
+    plan.add_argument("--precision", metavar="2%%", help="how well results are to be known")
+    plan.add_argument("--json", action="store_true", help="all of it, for programs")
+    conformance = verbs.add(
+        "conformance",
+        _conformance,
+        "run critest against containerd's handlers",
+        group=Group.MEASURE,
+    )
+    add_options(conformance)
+    conformance.add_argument("--focus", metavar="REGEX", help="only tests with such a name")
+    nightly = verbs.add(
+        "nightly",
+        _nightly,
+        "measure, screen against history, confirm, and tell",
+        group=Group.MEASURE,
+    )
+    add_options(nightly)
+    nightly.add_argument(
+        "--known", type=Path, metavar="FILE", help="regressions that somebody has taken on"
+    )
+    nightly.add_argument(
+        "--copy", type=Path, metavar="FOLDER", help="where a pipeline finds the reports"
+    )
+    add_allow(nightly)
+
+
+def _matrix(arguments: argparse.Namespace) -> int:
+    from lab.campaign import run_matrix  # noqa: PLC0415 - the quick verbs must stay quick
+
+    wishes = Wishes.read(lambda name: getattr(arguments, name))
+    return run_matrix(wishes, screen())
+
+
+def _plan(arguments: argparse.Namespace) -> int:
+    from lab.forecast import text  # noqa: PLC0415
+    from lab.preview import preview  # noqa: PLC0415
+
+    wishes = Wishes.read(lambda name: getattr(arguments, name))
+    precision = share("--precision", arguments.precision)
+    found = preview(wishes, precision=precision, say=lambda line: print(line, file=sys.stderr))
+    print(text.as_json(found) if arguments.json else text.render(found), end="")
+    return OK
+
+
+def _conformance(arguments: argparse.Namespace) -> int:
+    from lab.conformance import run_conformance  # noqa: PLC0415
+
+    wishes = Wishes.read(lambda name: getattr(arguments, name))
+    return run_conformance(wishes, screen(), focus=arguments.focus)
+
+
+def _nightly(arguments: argparse.Namespace) -> int:
+    from lab.nightly import run_nightly  # noqa: PLC0415
+
+    wishes = Wishes.read(lambda name: getattr(arguments, name))
+    return run_nightly(
+        wishes,
+        console(),
+        known_file=arguments.known,
+        allowed=arguments.allow,
+        copy_to=arguments.copy,
+    )

@@ -1,0 +1,49 @@
+"""The verbs that set a machine up: what it lacks, and the images."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from lab.verbs.parser import BAD, OK, Group, Verbs
+
+if TYPE_CHECKING:
+    import argparse
+
+
+def add(verbs: Verbs) -> None:
+    """Offer them."""
+    verbs.add(
+        "doctor", _doctor, "say what this machine offers and what it lacks", group=Group.SET_UP
+    )
+    image = verbs.add("image", _image_build, "build or lock the images", group=Group.SET_UP)
+    below = Verbs(image, required=False)
+    below.add("build", _image_build, "build what is not there")
+    below.add("lock", _image_lock, "move the lock to what the mirror has now")
+
+
+def _doctor(_arguments: argparse.Namespace) -> int:
+    from lab.doctor import examine  # noqa: PLC0415
+
+    findings = examine()
+    for finding in findings:
+        print(f"{'ok  ' if finding.is_good else 'LACK'}  {finding.subject}: {finding.fact}")
+        if not finding.is_good:
+            print(f"        {finding.remedy}")
+    return OK if all(finding.is_good for finding in findings) else BAD
+
+
+def _image_build(_arguments: argparse.Namespace) -> int:
+    from lab.image.build import build  # noqa: PLC0415
+    from lab.image.lock import load  # noqa: PLC0415
+
+    images = build(load(), say=print)
+    for name in ("node", "guest", "workload"):
+        print(f"{name:9} {getattr(images, name).digest}")
+    return OK
+
+
+def _image_lock(_arguments: argparse.Namespace) -> int:
+    from lab.image.lock import relock  # noqa: PLC0415
+
+    relock()
+    return OK
