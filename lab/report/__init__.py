@@ -26,8 +26,9 @@ def write(run_dir: Path) -> None:
     from lab.analysis import analyse, to_json  # noqa: PLC0415 - scipy is slow to import
 
     run = Run.load(run_dir)
-    write_report(run_dir / "analysis.json", to_json(analyse(run)).decode())
-    report = view.build(run)
+    analysis = analyse(run)
+    write_report(run_dir / "analysis.json", to_json(analysis).decode())
+    report = view.build(run, analysis)
     write_report(run_dir / "report.html", html.render_report(report))
     write_report(run_dir / "summary.md", markdown.render(report))
     write_report(run_dir / "junit.xml", junit.render(run))

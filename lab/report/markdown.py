@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
     from lab.matrix import Cell
     from lab.report.absent import Fold
+    from lab.report.forest import Forest
     from lab.report.panels import Panel, Row
     from lab.report.view import Grid, Report
 
@@ -21,10 +22,12 @@ def render(report: Report) -> str:
     blocks = [f"# {'✓' if report.is_good else '✗'} {_text(report.verdict)}"]
     if report.banner:
         blocks.append(f"> **{_text(report.banner.headline)}** {_text(report.banner.reason)}")
+    blocks += [_text(each) for each in (report.coverage, report.unclaimed) if each]
     blocks += [_text(notice) for notice in report.notices]
     blocks += _failures(report)
     if report.default and report.grid.storages:
         blocks += [_caption(report.default), _matrix(report.grid, report.default)]
+    blocks += map(_verdicts, report.forests[:1])
     blocks += [_controls(report.default)] if report.default else []
     blocks += map(_absence, report.absences)
     header = report.header
@@ -34,6 +37,17 @@ def render(report: Report) -> str:
         f" {header.plan.seed}. The whole report is `report.html`."
     )
     return "\n\n".join(block for block in blocks if block) + "\n"
+
+
+def _verdicts(forest: Forest) -> str:
+    lines = [
+        ["cell", "metric", "ratio", "interval", "verdict"],
+        ["---", "---", "---:", "---", "---"],
+    ]
+    for row in (*forest.rows, *forest.equivalent):
+        verdict = f"{row.sign} {row.word}{f' {row.mark}' if row.mark else ''}"
+        lines.append([row.cell, _text(row.metric), row.ratio, row.interval, verdict])
+    return f"**{_text(forest.title)}** ({forest.mark})\n\n" + "\n".join(map(_line, lines))
 
 
 def _absence(it: Fold) -> str:

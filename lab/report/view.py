@@ -9,9 +9,12 @@ from typing import TYPE_CHECKING
 from lab.matrix import CONTROL_OF, Cell, Network, Runtime, Storage
 from lab.report.absent import Fold, absences
 from lab.report.axes import NETWORKS, STORAGES
+from lab.report.claims import Trust, claim, trust, unclaimed
+from lab.report.forest import Forest, forests
 from lab.report.missing import Missing, missing_in
 from lab.report.pages import CellPage, page
 from lab.report.panels import Panel, default_panel, panels
+from lab.report.ratios import BASELINES, ROLES, choose, geometric_mean
 from lab.report.rounds import Round, extent, order, rounds
 from lab.report.text import link
 from lab.report.verdict import (
@@ -26,8 +29,10 @@ from lab.run import exit_status
 from lab.units import format_duration
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
+    from lab.analysis.result import Analysis
+    from lab.plan import Role
     from lab.records import Environment, RunHeader, Timeline
     from lab.run import Run
 
@@ -40,6 +45,11 @@ class GridRow:
     runtime: Runtime
     label: str
     """The runtime, where the run has another than the reference."""
+
+    @property
+    def key(self) -> str:
+        """Tells the row from others."""
+        return f"{self.network}+{self.runtime}"
 
     def cell(self, storage: Storage) -> Cell:
         """What stands in the row under *storage*."""
@@ -77,13 +87,27 @@ class Report:
     header: RunHeader
     is_good: bool
     verdict: str
+    """What is claimed of the cells; or, where nothing is, what was measured."""
+    coverage: str
+    """What was measured, where the verdict does not say that."""
+    unclaimed: str
+    """Why nothing is claimed; empty if something is."""
+    trust: tuple[Trust, ...]
     banner: Banner | None
     notices: tuple[str, ...]
     problems: tuple[Problem, ...]
     absences: tuple[Fold, ...]
     grid: Grid
+    forests: tuple[Forest, ...]
+    """The primary comparisons, by role."""
     panels: tuple[Panel, ...]
     default: Panel | None
+    roles: tuple[tuple[Role, str], ...]
+    """What cells can be compared with, and what that is called."""
+    role: Role
+    """The one that is shown first."""
+    means: dict[str, str]
+    """Geometric means of whole columns and rows, by storage, and by network and runtime."""
     groups: tuple[tuple[str, tuple[Panel, ...]], ...]
     """The panels by the folder of their scenario."""
     pages: tuple[CellPage, ...]
@@ -99,22 +123,36 @@ class Report:
     """Consoles that belong to no boot: name and link."""
 
 
-def build(run: Run) -> Report:
-    """Decide everything that a report of *run* says."""
+def build(run: Run, analysis: Analysis | None = None) -> Report:
+    """Decide everything that a report of *run* says; *analysis* is the run's own, if known."""
+    if analysis is None:
+        from lab.analysis import analyse  # noqa: PLC0415 - scipy is slow to import
+
+        analysis = analyse(run)
     header = run.header
-    every = panels(run)
+    every = panels(run, analysis)
+    grid, default = _grid(run), default_panel(every)
+    roles = _roles(every)
+    role = choose(roles.items())
     boots = {boot.id for boot in run.order}
     return Report(
         header=header,
         is_good=exit_status(run) == 0,
-        verdict=verdict(run),
+        verdict=claim(analysis) or verdict(run),
+        coverage=verdict(run) if claim(analysis) else "",
+        unclaimed=unclaimed(run, analysis),
+        trust=trust(run, analysis),
         banner=banner(run.environment),
         notices=notices(run),
         problems=problems(run),
         absences=absences(run),
-        grid=_grid(run),
+        grid=grid,
+        forests=forests(analysis),
         panels=every,
-        default=default_panel(every),
+        default=default,
+        roles=tuple((each, BASELINES[each]) for each in ROLES if each in roles),
+        role=role,
+        means=_means(grid, default, role),
         groups=_groups(every),
         pages=tuple(page(run, cell) for cell in header.plan.cells),
         extent=extent(run),
@@ -129,6 +167,30 @@ def build(run: Run) -> Report:
             if (name := path.rpartition("/")[2].removesuffix(".log")) not in boots
         ),
     )
+
+
+def _roles(every: Sequence[Panel]) -> dict[Role, bool]:
+    """The roles that some cell has a ratio in, and whether one has an interval."""
+    found: dict[Role, bool] = {}
+    for panel in every:
+        for row in panel.rows:
+            for each in row.ratios:
+                found[each.role] = found.get(each.role, False) or bool(each.interval)
+    return found
+
+
+def _means(grid: Grid, panel: Panel | None, role: Role) -> dict[str, str]:
+    """Of a column within one runtime there is one mean, of several runtimes none."""
+    if panel is None:
+        return {}
+
+    def mean(cells: Iterable[Cell]) -> str:
+        rows = [panel.row(cell) for cell in cells]
+        return geometric_mean(row.ratio(role) if row else None for row in rows)
+
+    columns = {s: mean(row.cell(s) for row in grid.rows) for s in grid.storages}
+    rows = {row.key: mean(row.cell(s) for s in grid.storages) for row in grid.rows}
+    return {name: text for name, text in (columns | rows).items() if text}
 
 
 def _groups(every: Sequence[Panel]) -> tuple[tuple[str, tuple[Panel, ...]], ...]:

@@ -5,8 +5,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 from lab import matrix
+from lab.contamination import RULES_VERSION
+from lab.design import comparisons_of
 from lab.matrix import CONTROL_CELLS, Cell, Runtime, Variant, select
 from lab.outcome import Outcome
+from lab.plan import Design
 from lab.run import Run
 from tests.fake_run import CHECKS, CONSOLE, METRICS, NO_DAX, FakeRun, Trouble
 
@@ -100,6 +103,41 @@ def motley() -> Run:
         trouble=TROUBLE,
         contradicted=frozenset({"tcfilter+virtiofs+reference-r4"}),
         local_artefacts="kata-go 3.28.0",
+    ).read()
+
+
+@pytest.fixture(scope="package")
+def designed() -> Run:
+    """Eight rounds that were to be judged: two runtimes, a twin, a handicap, disturbed boots."""
+    cell = Cell.parse("tcfilter+virtiofs+kata-go")
+    cells = matrix.in_order(
+        (
+            *select("veth+*+runc,*+virtiofs+reference,*+9p+reference"),
+            *select("tcfilter+9p+kata-go,none+*+kata-go", runtimes=tuple(Runtime)),
+            cell,
+            cell.of(Variant.TWIN),
+            cell.of(Variant.HANDICAP),
+        )
+    )
+    design = Design(
+        primary=("tcp_out_goodput", "seq_read", "start_to_answer"),
+        comparisons=comparisons_of(cells),
+        min_rounds=8,
+        max_rounds=8,
+        rules=RULES_VERSION,
+    )
+    return FakeRun(
+        cells=cells,
+        rounds=8,
+        profile="standard",
+        is_emulated=False,
+        metrics=(METRICS[0], METRICS[4], METRICS[7], METRICS[9], METRICS[-1]),
+        design=design,
+        disturbed=frozenset({f"{cell}-r3", "none+9p+reference-r5"}),
+        again=frozenset({f"{cell}-r3-a2"}),
+        trouble={
+            "macvtap+9p+reference": Trouble(Outcome.BLOCKED, "its kernel panicked", console=CONSOLE)
+        },
     ).read()
 
 

@@ -4,22 +4,89 @@
   const picker = document.getElementById("metric");
   root.classList.add("js");
 
-  const show = (name) => {
-    const panel = document.getElementById("metric-" + name);
+  const base = document.getElementById("base");
+  const runtime = document.getElementById("runtime");
+  const make = (tag, className, text) => Object.assign(document.createElement(tag), { className, textContent: text });
+
+  const WORDS = { "▲": "better", "▼": "worse", "≈": "equivalent", "?": "inconclusive" };
+  const multiple = (value) => {
+    const digits = value < 0.1 ? value.toFixed(3) : value < 100 ? value.toPrecision(3) : value.toFixed(0);
+    return digits + "×";
+  };
+
+  // What the row is to the chosen baseline: its ratio is 1 if it is the baseline itself.
+  const ratioOf = (row) => {
+    for (const packed of (row?.dataset.ratios ?? "").split(";")) {
+      const [role, value, interval, sign, shade, places] = packed.split("|");
+      if (base && role === base.value) return { value: Number(value || 1), isBase: !value, interval, sign, shade, places };
+    }
+    return null;
+  };
+
+  const bar = (places) => {
+    const svg = document.createElementNS(document.querySelector("svg").namespaceURI, "svg");
+    const [low, at, high, one] = places;
+    const lines = [["mark", `M${one} 0V14`], ["whisker", `M${low} 7H${high}`], ["", `M${at} 7h0`]];
+    for (const [name, d] of lines) {
+      const path = document.createElementNS(svg.namespaceURI, "path");
+      path.setAttribute("class", name);
+      path.setAttribute("d", d);
+      svg.append(path);
+    }
+    for (const [name, value] of [["class", "ci"], ["viewBox", "0 0 120 14"], ["preserveAspectRatio", "none"], ["aria-hidden", "true"]]) svg.setAttribute(name, value);
+    return svg;
+  };
+
+  const partsOf = (row) => {
+    if (!row) return [make("span", "s", "not measured here")];
+    const ratio = ratioOf(row);
+    const kept = ratio?.places ? ".v, .s, .q" : ".v, .s, .q, .tag, .why, svg";
+    const parts = [...row.querySelectorAll(kept)].map((part) => part.cloneNode(true));
+    if (ratio) {
+      const compared = make("span", "c", ratio.isBase ? "the baseline" : `${multiple(ratio.value)} ${ratio.sign}`);
+      if (ratio.sign) compared.append(make("span", "word", " " + (ratio.interval ? WORDS[ratio.sign] : "not judged")));
+      parts.push(compared);
+      if (ratio.places) parts.push(make("span", "i", ratio.interval), bar(ratio.places.split(" ")));
+    }
+    return parts;
+  };
+
+  // Of a row or a column, what is shown of it: nothing unless all of it is there.
+  const means = (rows) => {
+    const groups = new Map();
+    for (const place of document.querySelectorAll("#matrix tr[data-runtime]:not([hidden]) td")) {
+      const value = ratioOf(rows.get(place.dataset.shows))?.value ?? 0;
+      for (const key of [place.dataset.storage, place.parentElement.firstElementChild.dataset.mean]) {
+        groups.set(key, [...(groups.get(key) ?? []), value]);
+      }
+    }
+    for (const head of document.querySelectorAll("#matrix [data-mean]")) {
+      const values = groups.get(head.dataset.mean) ?? [];
+      const whole = values.length && values.every(Boolean);
+      const mean = Math.exp(values.reduce((sum, each) => sum + Math.log(each), 0) / values.length);
+      head.querySelector(".mean").textContent = whole ? "⌀ " + multiple(mean) : "";
+    }
+  };
+
+  const show = () => {
+    const panel = document.getElementById("metric-" + picker.value);
     if (!panel) return;
     const rows = new Map([...panel.querySelectorAll("[data-cell]")].map((row) => [row.dataset.cell, row]));
     for (const part of ["title", "direction"]) {
       document.getElementById("shown-" + part).textContent = panel.querySelector("." + part).textContent;
     }
+    if (base) document.getElementById("shown-base").textContent = base.selectedOptions[0].textContent;
+    for (const line of document.querySelectorAll("#matrix tr[data-runtime]")) {
+      line.hidden = Boolean(runtime?.value) && line.dataset.runtime !== runtime.value;
+    }
     for (const place of document.querySelectorAll("#matrix [data-shows]")) {
       const row = rows.get(place.dataset.shows);
-      const parts = row ? [...row.querySelectorAll(".v, .c, .s, .tag, .why, svg")].map((part) => part.cloneNode(true)) : [];
-      if (!row) parts.push(Object.assign(document.createElement("span"), { className: "s", textContent: "not measured here" }));
-      place.querySelector(".show").replaceChildren(...parts);
+      place.querySelector(".show").replaceChildren(...partsOf(row));
       const kept = place.classList.contains("control") ? "control " : "";
-      place.className = kept + (row ? row.dataset.look : "none");
+      const shade = ratioOf(row)?.shade ?? "";
+      place.className = kept + (!row ? "none" : row.dataset.look === "missing" ? "missing" : "measured " + shade);
     }
-    picker.value = name;
+    means(rows);
   };
 
   // The links of values to the tools' reports are most of a large file, if written out.
@@ -40,9 +107,15 @@
     page.addEventListener("toggle", () => link(page), { once: true });
   }
 
+  const choices = [picker, base, runtime].filter(Boolean);
   const follow = () => {
-    const hash = decodeURIComponent(location.hash.slice(1));
-    if (hash.startsWith("metric=")) show(hash.slice(7));
+    const address = location.hash.slice(1);
+    const hash = decodeURIComponent(address);
+    const wanted = new Map(address.split("&").map((each) => each.split("=", 2).map(decodeURIComponent)));
+    for (const box of choices) {
+      if ([...box.options].some((each) => each.value === wanted.get(box.id))) box.value = wanted.get(box.id);
+    }
+    if (choices.some((box) => wanted.has(box.id))) show();
     const target = document.getElementById(hash);
     if (target instanceof HTMLDetailsElement) {
       target.open = true;
@@ -50,10 +123,10 @@
     }
   };
 
-  if (picker) {
-    picker.addEventListener("change", () => {
-      show(picker.value);
-      history.replaceState(null, "", "#metric=" + picker.value);
+  for (const box of choices) {
+    box.addEventListener("change", () => {
+      show();
+      history.replaceState(null, "", "#" + choices.map((each) => each.id + "=" + encodeURIComponent(each.value)).join("&"));
     });
   }
   addEventListener("hashchange", follow);
