@@ -74,6 +74,8 @@ class ValueLine:
     """One metric, boot by boot; a boot without a sample has none."""
 
     title: str
+    unit: str
+    """Of all values, which are numbers then; empty for one value, or if their units differ."""
     report: str
     """
     What the tool's own report of every boot is called in the boot's folder; empty without one.
@@ -234,16 +236,20 @@ def _value_lines(
 def _value_line(boots: Sequence[Boot], samples: Sequence[Sample], valid: set[int]) -> ValueLine:
     reports = set(map(_report_of, samples))
     common = reports.pop() if len(reports) == 1 else ""
+    texts = [format_value(sample.value, sample.metric.unit) for sample in samples]
+    units = {text.rpartition(" ")[2] for text in texts}
+    unit = units.pop() if len(units) == 1 < len(texts) else ""
     values: dict[str, list[Value]] = defaultdict(list)
-    for sample in samples:
+    for sample, text in zip(samples, texts, strict=True):
         value = Value(
-            text=format_value(sample.value, sample.metric.unit),
+            text=text.removesuffix(f" {unit}"),
             raw="" if common else link(sample.raw),
             is_valid=id(sample) in valid,
         )
         values[sample.boot].append(value)
     return ValueLine(
         title=samples[0].metric.title,
+        unit=unit,
         report=common,
         boots=tuple(tuple(values.get(boot.id, ())) for boot in boots),
     )

@@ -293,6 +293,13 @@ def test_the_script_can_make_a_link_of_every_value(troubled: Run) -> None:
                 assert td.text == "none" or report.is_file()
 
 
+def test_a_unit_that_all_boots_share_is_said_once(troubled: Run) -> None:
+    (row, *_) = page(troubled).all("table", class_="values")[0].one("tbody").all("tr")
+
+    assert row.one("th").text == "TCP, guest to node Gbit/s"
+    assert all(re.fullmatch(r"\d\.\d\d", td.text) for td in row.all("td"))
+
+
 def test_a_value_with_a_report_of_its_own_has_its_own_link(troubled: Run) -> None:
     first, *others = troubled.samples
     other = f"raw/{first.boot}/other.json"
