@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import logging
+import os
 import signal
 import sys
 from contextlib import contextmanager
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING
 from lab import verbs
 from lab.errors import HostError, LabError, UsageError
 from lab.interrupt import as_interrupt
-from lab.verbs.parser import BAD, INTERRUPTED, USAGE
+from lab.verbs.parser import BAD, INTERRUPTED, OK, USAGE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
