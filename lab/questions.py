@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-from testinfra.backend.base import BaseBackend, CommandResult
-from testinfra.host import Host
+from functools import cache
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from lab.command import Completed
+    from testinfra.backend.base import CommandResult
+    from testinfra.host import Host
 
+    from lab.command import Completed
 
 __all__ = ["Host", "host_through"]
 
@@ -23,23 +23,31 @@ def host_through(answer: Callable[[str], Completed], *, name: str) -> Host:
     testinfra's own factory caches hosts by name for the life of the process, so that a
     rebuilt machine would answer with the facts of the old one: hence a new object each time.
     """
-    backend = _Backend(answer, name)
+    from testinfra.host import Host  # noqa: PLC0415 - slow to import, and most verbs ask nothing
+
+    backend = _backend()(answer, name)
     host = Host(backend)
     backend.set_host(host)
     return host
 
 
-class _Backend(BaseBackend):  # type: ignore[misc] # testinfra ships no types
-    NAME = "lab"
+@cache
+def _backend() -> Any:  # noqa: ANN401 - testinfra ships no types
+    from testinfra.backend.base import BaseBackend  # noqa: PLC0415
 
-    def __init__(self, answer: Callable[[str], Completed], name: str) -> None:
-        super().__init__(name)
-        self._answer = answer
+    class Backend(BaseBackend):  # type: ignore[misc] # testinfra ships no types
+        NAME = "lab"
 
-    def run(self, command: str, *args: str, **_: object) -> CommandResult:
-        """Run the line that testinfra composed, and hand back what it said."""
-        line = self.get_command(command, *args)
-        done = self._answer(line)
-        return self.result(
-            done.returncode, self.encode(line), done.stdout.encode(), done.stderr.encode()
-        )
+        def __init__(self, answer: Callable[[str], Completed], name: str) -> None:
+            super().__init__(name)
+            self._answer = answer
+
+        def run(self, command: str, *args: str, **_: object) -> CommandResult:
+            """Run the line that testinfra composed, and hand back what it said."""
+            line = self.get_command(command, *args)
+            done = self._answer(line)
+            return self.result(
+                done.returncode, self.encode(line), done.stdout.encode(), done.stderr.encode()
+            )
+
+    return Backend

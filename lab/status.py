@@ -8,7 +8,6 @@ from lab import labs, lease
 from lab.errors import LabError
 from lab.files import size_bytes
 from lab.labs import Hands
-from lab.provision import running
 from lab.units import Unit, format_value
 
 if TYPE_CHECKING:
@@ -60,6 +59,13 @@ def _lab(folder: Path, record: LabRecord | None) -> Iterator[str]:
     for node in record.nodes:
         state = "up" if node.name in up else "down"
         yield f"  {node.name}  {state}, its console is {node.console}"
+
+
+def running(record: LabRecord) -> tuple[str, ...]:
+    """The names of the lab's nodes whose machines run; libvirt is asked only about a lab."""
+    from lab import provision  # noqa: PLC0415
+
+    return provision.running(record)
 
 
 _UNRECORDED = {

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from lab.analysis.boots import judged
 from lab.comparability import key
 from lab.errors import LabError
 from lab.files import locked, write_atomic
@@ -108,6 +107,8 @@ def write_night(path: Path, night: Night) -> None:
 
 def levels(samples: Sequence[Sample]) -> dict[str, dict[str, Level]]:
     """The boots' values, by cell and metric: logarithms, without what was disturbed."""
+    from lab.analysis.boots import judged  # noqa: PLC0415 - scipy: only a new run is read
+
     unknown = {
         (sample.cell, sample.metric.name)
         for sample in samples

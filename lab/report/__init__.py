@@ -8,10 +8,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from lab.report import html, junit, markdown, view
-from lab.run import Run
-from lab.store import write_report
-
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -23,7 +19,11 @@ def write(run_dir: Path) -> None:
     Raises:
         StoreError: if the run cannot be read, or the reports cannot be written.
     """
-    from lab.analysis import analyse, to_json  # noqa: PLC0415 - scipy is slow to import
+    # scipy and jinja2 are slow to import, and who only asks for a sentence needs neither.
+    from lab.analysis import analyse, to_json  # noqa: PLC0415
+    from lab.report import html, junit, markdown, view  # noqa: PLC0415
+    from lab.run import Run  # noqa: PLC0415
+    from lab.store import write_report  # noqa: PLC0415
 
     run = Run.load(run_dir)
     analysis = analyse(run)

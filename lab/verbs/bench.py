@@ -42,7 +42,6 @@ def _up(arguments: argparse.Namespace) -> int:
 
 
 def _down(arguments: argparse.Namespace) -> int:
-    from lab.takedown import take_down  # noqa: PLC0415
 
     folders = _labs(arguments.lab)
     for folder in folders:
