@@ -13,8 +13,6 @@ if TYPE_CHECKING:
 
     from lab.command import Completed
 
-__all__ = ["Host", "host_through"]
-
 
 def host_through(answer: Callable[[str], Completed], *, name: str) -> Host:
     """
