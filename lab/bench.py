@@ -13,8 +13,9 @@ from lab.errors import LabError, told
 from lab.expectations import Expect
 from lab.handicap import handicap_of
 from lab.judgement import Judgement
-from lab.matrix import KATA, Cell, Network, Runtime, Storage, Variant
+from lab.matrix import KATA, Cell, Runtime, Storage, Variant
 from lab.outcome import SUPPORTED, Evidence, Outcome, Support
+from lab.plan import PEER, PEER_NAME
 from lab.run import Run
 from lab.runtime import kinds, vmexits
 from lab.runtime.setting import QUESTIONS_TIMEOUT_S
@@ -42,8 +43,6 @@ CONSOLE_TAIL_LINES = 20
 DISTURBANCES = "disturbances.txt"
 """Beside the reports of the tools: what disturbed them, in words."""
 ALIVE_TIMEOUT_S = 15.0
-PEER = Cell(Network.VETH, Storage.OVERLAYFS, Runtime.RUNC)
-PEER_NAME = "peer"
 PEER_NUMBER = 0
 """It has the first address; boots are counted from 1."""
 
@@ -110,10 +109,7 @@ class Bench:
                 Outcome.UNSUPPORTED,
                 f"{support.reason}. Asked: {support.asked}. Answered: {support.answered}",
             )
-        again = f"-{boot.attempt}" if boot.attempt > 1 else ""
-        sandbox = self._make(
-            self.setting, cell, name=f"boot{boot.position}{again}", number=boot.position
-        )
+        sandbox = self._make(self.setting, cell, name=boot.sandbox, number=boot.position)
         self._open = (boot, sandbox)
         expected = self.expected(cell)
         before = self.noise()

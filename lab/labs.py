@@ -42,9 +42,14 @@ class NodeRecord(msgspec.Struct, frozen=True, kw_only=True):
     data_ports: tuple[int, ...] = ()
     """Of 127.0.0.1: its ends of the wires to other nodes."""
 
+    @property
+    def access(self) -> Access:
+        """How to reach it, which another process may have brought up."""
+        return Access(name=self.name, sockets=Path(self.sockets))
+
     def reopen(self) -> Node:
-        """The node, which another process may have brought up."""
-        return Node(Access(name=self.name, sockets=Path(self.sockets)))
+        """The node, to run commands on."""
+        return Node(self.access)
 
 
 class LabRecord(msgspec.Struct, frozen=True, kw_only=True):
@@ -61,6 +66,8 @@ class LabRecord(msgspec.Struct, frozen=True, kw_only=True):
     """UTC, ISO 8601."""
     run: str = ""
     """The directory of the run that it is for; empty if it is for none."""
+    shape: str = ""
+    """The digest of its topology as it was read then; empty if nobody wrote it down."""
     is_kept: bool = False
     """Whether its owner has left it up on purpose: then it is anybody's, until `lab down`."""
 

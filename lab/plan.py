@@ -10,12 +10,15 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from lab.errors import UsageError
-from lab.matrix import Cell, Variant
+from lab.matrix import Cell, Network, Runtime, Storage, Variant
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
 
+PEER = Cell(Network.VETH, Storage.OVERLAYFS, Runtime.RUNC)
+"""The second sandbox that a run has for as long as it lasts."""
+PEER_NAME = "peer"
 SEQUENTIAL = (
     "The order is sequential: whatever drifts during the run looks like a difference of cells"
     " (in simulations, 37 to 74 % of equal cells were told apart)."
@@ -39,6 +42,11 @@ class Boot(msgspec.Struct, frozen=True, kw_only=True):
     def cell(self) -> Cell:
         """The cell that this boot is a sandbox of."""
         return Cell.parse(self.cell_name)
+
+    @property
+    def sandbox(self) -> str:
+        """What its sandbox is called on the node: short enough to name an interface by."""
+        return f"boot{self.position}" + (f"-{self.attempt}" if self.attempt > 1 else "")
 
 
 class Exclusion(msgspec.Struct, frozen=True, kw_only=True):

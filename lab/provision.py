@@ -104,6 +104,7 @@ def _bring_up(start: Start, folder: Path) -> Lab:
             owner=owner.me(),
             created=datetime.now(UTC).isoformat(timespec="seconds"),
             run=str(start.run.absolute()) if start.run else "",
+            shape=start.topology.digest,
         )
         write_record(record)
         nodes = [_start(machine, start, record, ledger) for machine in made]

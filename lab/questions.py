@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from testinfra.backend.base import CommandResult
-    from testinfra.host import Host
+    from testinfra.host import Host as Host  # noqa: PLC0414 - handed on
 
     from lab.command import Completed
 

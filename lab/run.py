@@ -97,7 +97,7 @@ class Run:
         Raises:
             StoreError: if it is no run, of another schema, or damaged beyond a torn last line.
         """
-        header = _read_header(path / HEADER)
+        header = read_header(path / HEADER)
         warnings: list[str] = []
         samples = _read_lines(path / SAMPLES, Sample, warnings)
         recorded = _read_lines(path / OUTCOMES, OutcomeRecord, warnings)
@@ -258,7 +258,13 @@ def _standstill(kept: tuple[Evidence, ...]) -> str:
     return ""
 
 
-def _read_header(path: Path) -> RunHeader:
+def read_header(path: Path) -> RunHeader:
+    """
+    Read ``run.json``, of this schema or an earlier one.
+
+    Raises:
+        StoreError: if it is none, of a later schema, or damaged.
+    """
     document = _decode(path, Document)
     found = document.get("schema")
     if not isinstance(found, int) or found > SCHEMA_VERSION:

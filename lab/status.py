@@ -15,8 +15,24 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from lab.labs import LabRecord
+    from lab.topology import Topology
 
 NOTHING = "no lab is up"
+
+
+def standing(topology: Topology, *, accel: str) -> LabRecord | None:
+    """
+    The newest lab that is up, in nobody's hands, and what `lab up` would bring up.
+
+    One of another shape, whose topology has changed since, is another one.
+    """
+    for folder, record in reversed(list(labs.records())):
+        if record is None or labs.hands_of(folder, record) is not Hands.KEPT:
+            continue
+        is_it = record.topology == topology.name and record.shape == topology.digest
+        if is_it and accel in {"auto", record.accelerator}:
+            return record
+    return None
 
 
 def lines() -> Iterator[str]:

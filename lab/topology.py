@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from enum import StrEnum
 from ipaddress import IPv4Address, IPv4Network
@@ -136,6 +137,11 @@ class Topology(
                 f" {self.sandbox.memory_mib * 2} MiB: virtio-fs shares all of its memory"
                 " through /dev/shm, which is half of the node's"
             )
+
+    @property
+    def digest(self) -> str:
+        """What tells it from another of its name."""
+        return hashlib.sha256(msgspec.json.encode(self)).hexdigest()[:12]
 
     @property
     def is_cluster(self) -> bool:

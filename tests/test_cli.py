@@ -164,13 +164,19 @@ def test_a_lab_that_is_left_up_says_how_to_go_on(
 
 
 @pytest.mark.usefixtures("nothing_starts")
-@pytest.mark.parametrize("verb", ["status", "down"])
+@pytest.mark.parametrize(
+    ("verb", "said"),
+    [
+        ("status", "no lab is up\n"),
+        ("down", "nothing to do: no lab is up that is in nobody's use\n"),
+    ],
+)
 def test_where_no_lab_ever_was_none_is_up(
-    place: Path, capsys: pytest.CaptureFixture[str], verb: str
+    place: Path, capsys: pytest.CaptureFixture[str], verb: str, said: str
 ) -> None:
     assert main([verb]) == 0
 
-    assert capsys.readouterr().out == "no lab is up\n"
+    assert capsys.readouterr().out == said
     assert not (place / "home").exists()
 
 
@@ -272,7 +278,7 @@ def test_a_shell_on_no_node_is_a_wrong_command_line(capsys: pytest.CaptureFixtur
     lab("lab-a", owner=DEAD)
 
     assert main(["shell", "node-9"]) == 2
-    assert "no lab with a node 'node-9' is up" in capsys.readouterr().err
+    assert "no node and no sandbox 'node-9' is up" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("argv", [["image"], ["image", "build"]])

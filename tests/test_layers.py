@@ -23,7 +23,7 @@ LAYERS = """
     preview forecast
     acceptance analysis bench comparability compare environment gc history launch merge \
     screen status trial
-    diagnosis provider resume this_machine
+    diagnosis provider resume this_machine inside consoles
     cluster prepare node_scripts provision takedown inventory audit runtime store run
     machine labs disks wires watch
     host image node virt network storage tools ledger scratch lease noise processes questions \

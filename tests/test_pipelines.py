@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import yaml
 
-from lab import cli, nightly
+from lab import nightly, verbs
 
 ROOT = Path(__file__).parents[1]
 GITHUB = ROOT / ".github/workflows/nightly.yml"
@@ -52,7 +52,7 @@ def test_every_command_exists_and_takes_what_it_is_given(pipeline: str, words: l
     assert (ROOT / "run").stat().st_mode & 0o111
     sessions = re.findall(r"^def (\w+)\(session", (ROOT / "noxfile.py").read_text(), re.MULTILINE)
     assert session in sessions
-    parsed = cli._parser().parse_args([session, *arguments])
+    parsed = verbs.parser().parse_args([session, *arguments])
     assert parsed.verb
 
 

@@ -1,8 +1,7 @@
-"""The verbs about what is up: bring it up, look at it, take it down."""
+"""The verbs about what is up: bring it up, see how it is, take it down."""
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING
 
 from lab.errors import UsageError
@@ -13,6 +12,7 @@ if TYPE_CHECKING:
     import argparse
     from pathlib import Path
 
+    from lab.labs import LabRecord
     from lab.verbs.parser import Verbs
 
 
@@ -29,27 +29,69 @@ def add(verbs: Verbs) -> None:
     )
     collecting = verbs.add("gc", _gc, "remove what dead runs have left", group=Group.BENCH)
     collecting.add_argument("--dry-run", action="store_true", help="only say what it would remove")
-    verbs.add("shell", _shell, "log in to a node", group=Group.BENCH).add_argument("node")
 
 
 def _up(arguments: argparse.Namespace) -> int:
+    wishes = Wishes.read(lambda name: getattr(arguments, name))
+    if standing := _standing(wishes):
+        print(f"nothing to do: {standing.id} is up: {standing.ways_in}")
+        return OK
+
     from lab.campaign import bring_up_alone  # noqa: PLC0415
 
-    wishes = Wishes.read(lambda name: getattr(arguments, name))
     record = bring_up_alone(wishes, say=print)
     print(f"{record.id} is up: {record.ways_in}")
     return OK
 
 
-def _down(arguments: argparse.Namespace) -> int:
+def _standing(wishes: Wishes) -> LabRecord | None:
+    """The lab that is up already as wished; one with a node that is down is taken down."""
+    from lab import status  # noqa: PLC0415
+    from lab.loader import load_topology  # noqa: PLC0415
 
-    folders = _labs(arguments.lab)
+    if wishes.artefact_options:  # of these no record says anything
+        return None
+    record = status.standing(load_topology(wishes.topology), accel=wishes.accel)
+    if record is None:
+        return None
+    lost = [name for name in record.names if name not in status.running(record)]
+    if not lost:
+        return record
+    from lab.takedown import take_down  # noqa: PLC0415
+
+    print(f"{record.id} is taken down: {', '.join(lost)} of it runs no more")
+    take_down(record.folder)
+    return None
+
+
+def _down(arguments: argparse.Namespace) -> int:
+    from lab.labs import Hands, hands_of, records  # noqa: PLC0415
+
+    folders = _named(arguments.lab) if arguments.lab is not None else []
+    if arguments.lab is None:
+        for folder, record in records():
+            if hands_of(folder, record) is Hands.ALIVE:
+                print(f"{folder.name} stays: it is in use; `lab down {folder.name}` ends it")
+            else:
+                folders.append(folder)
+    if not folders:
+        print("nothing to do: no lab is up that is in nobody's use")
+        return OK
+    from lab.takedown import take_down  # noqa: PLC0415 - libvirt is slow to import
+
     for folder in folders:
         take_down(folder)
         print(f"{folder.name} is down")
-    if not folders:
-        print("no lab is up")
     return OK
+
+
+def _named(name: str) -> list[Path]:
+    from lab.labs import labs_dir, records  # noqa: PLC0415
+
+    folder = labs_dir() / name
+    if folder not in dict(records()):
+        raise UsageError(f"there is no lab {name!r}", remedy="`lab status` lists them")
+    return [folder]
 
 
 def _status(_arguments: argparse.Namespace) -> int:
@@ -79,21 +121,3 @@ def _gc(arguments: argparse.Namespace) -> int:
     for line in done.problems:
         print(line)
     return OK if done.is_clean else BAD
-
-
-def _shell(arguments: argparse.Namespace) -> int:
-    from lab.labs import find_node  # noqa: PLC0415
-
-    ssh = find_node(arguments.node).reopen().access.ssh()
-    os.execvp(ssh[0], ssh)  # noqa: S606 - the user's own terminal goes to the node
-
-
-def _labs(name: str | None) -> list[Path]:
-    from lab.labs import Hands, hands_of, labs_dir, records  # noqa: PLC0415
-
-    if name is not None:
-        folder = labs_dir() / name
-        if folder not in dict(records()):
-            raise UsageError(f"there is no lab {name!r}", remedy="`lab status` lists them")
-        return [folder]
-    return [folder for folder, record in records() if hands_of(folder, record) is not Hands.ALIVE]

@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING
 import pytest
 
 from lab import posix
-from lab.bench import PEER, NotMeasuredError
+from lab.bench import NotMeasuredError
 from lab.cluster import documents, objects
 from lab.cluster.kube_node import CREATE
 from lab.cluster.pod_state import KUBECTL_LAB
 from lab.errors import LabError, told
 from lab.outcome import Outcome
+from lab.plan import PEER
 from lab.runtime.pod import PodSandbox
 from lab.wait import Pending, wait_for
 from scenarios.beside import pod_beside
