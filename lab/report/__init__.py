@@ -1,6 +1,7 @@
 """
-A run for people and for machines: the report, and ``analysis.json`` with all that it counts on.
+A run for people and for machines: the report, and with it all that it counts on.
 
+``analysis.json`` is what it says, ``samples.csv`` what that is made from, for other tools.
 All of it can be made again from the run's directory alone, on any machine.
 """
 
@@ -21,7 +22,7 @@ def write(run_dir: Path) -> None:
     """
     # scipy and jinja2 are slow to import, and who only asks for a sentence needs neither.
     from lab.analysis import analyse, to_json  # noqa: PLC0415
-    from lab.report import html, junit, markdown, view  # noqa: PLC0415
+    from lab.report import html, junit, markdown, tidy, view  # noqa: PLC0415
     from lab.run import Run  # noqa: PLC0415
     from lab.store import write_report  # noqa: PLC0415
 
@@ -30,5 +31,6 @@ def write(run_dir: Path) -> None:
     write_report(run_dir / "analysis.json", to_json(analysis).decode())
     report = view.build(run, analysis)
     write_report(run_dir / "report.html", html.render_report(report))
+    write_report(run_dir / "samples.csv", tidy.render(run))
     write_report(run_dir / "summary.md", markdown.render(report))
     write_report(run_dir / "junit.xml", junit.render(run))

@@ -164,7 +164,7 @@ def _row(each: MetricEffect, metric: Metric, design: Design, span: Span) -> Fore
         detectable=f"{100 * (effect.smallest_detectable or 0.0):.2g} %" if found_none else "",
         flags="; ".join(flag.text for flag in effect.flags),
         whisker=(low, at, high),
-        band=(left, max(1, right - left)),
+        band=(left, max(2, right - left)),
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import re
 from functools import cache
 from importlib import resources
 from typing import TYPE_CHECKING
@@ -27,7 +28,7 @@ def render(run: Run) -> str:
 
 def render_report(report: view.Report) -> str:
     """Write the page of a report that is already decided."""
-    style, script = _asset("report.css") + _asset("path.css"), _asset("report.js")
+    style, script = _packed(_asset("report.css") + _asset("path.css")), _asset("report.js")
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     return (
         templates()
@@ -59,6 +60,11 @@ def templates() -> Environment:
 def _printable(value: object) -> object:
     """Everything that a template prints passes here: nothing unclean can be forgotten."""
     return clean(value) if isinstance(value, str) and not isinstance(value, Markup) else value
+
+
+def _packed(style: str) -> str:
+    """Take out the spaces that are for whoever reads the file."""
+    return re.sub(r"\s*([{};])\s*", r"\1", style)
 
 
 def _asset(name: str) -> str:

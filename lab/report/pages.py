@@ -7,8 +7,10 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from lab.outcome import Outcome
+from lab.report.course import course, factors
 from lab.report.missing import GRAVEST_FIRST, Missing, missing_in
 from lab.report.path import path_of
+from lab.report.reports import curves
 from lab.report.text import link, scenario_group, scenario_title
 from lab.store import CONSOLES, EVIDENCE, RAW
 from lab.units import format_duration, format_value
@@ -20,7 +22,9 @@ if TYPE_CHECKING:
     from lab.outcome import Evidence, Fact
     from lab.plan import Boot
     from lab.records import OutcomeRecord
+    from lab.report.course import Course, Doubts, Factor
     from lab.report.path import DataPath
+    from lab.report.reports import Curve
     from lab.run import Run
     from lab.sample import Sample
 
@@ -36,6 +40,8 @@ class BootLine:
     elapsed: str
     distrust: str
     """Why its samples are INVALID; empty if they are not."""
+    disturbed: str
+    """By what, or by nothing; empty where that is not known."""
     evidence: str
     console: str
     reports: str
@@ -83,6 +89,7 @@ class ValueLine:
     A link for each value would be half of a large report: the script makes them out of this.
     """
     boots: tuple[tuple[Value, ...], ...]
+    course: Course
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,14 +135,20 @@ class CellPage:
     """Of the first boot that has any, and of each whose evidence contradicts the cell."""
     agreeing: int
     """Further boots whose evidence holds; their files are linked."""
+    curves: tuple[Curve, ...]
+    """What the tools' own reports show over time, and by percentile."""
+    factors: tuple[Factor, ...]
 
 
-def page(run: Run, cell: Cell) -> CellPage:
+def page(run: Run, cell: Cell, doubts: Doubts) -> CellPage:
     """Put together what *run* knows of *cell*."""
     name = str(cell)
     boots = sorted((boot for boot in run.order if boot.cell_name == name), key=lambda b: b.round)
     outcomes = [record for record in run.outcomes if record.cell == name]
     samples = [sample for sample in run.samples if sample.cell == name]
+    by_boot: dict[str, list[Sample]] = defaultdict(list)
+    for sample in samples:
+        by_boot[sample.boot].append(sample)
     evidence = _evidence(run, boots)
     proven = sum(boot.id in run.evidence for boot in boots)
     reported = {sample.boot for sample in samples if _report_of(sample)}
@@ -145,12 +158,21 @@ def page(run: Run, cell: Cell) -> CellPage:
         tone=_tone(outcomes, has_doubt=any(boot.id in run.distrusted for boot in boots)),
         missing=None if samples else missing_in(run, cell),
         boots=tuple(
-            _boot_line(run, boot, outcomes, has_report=boot.id in reported) for boot in boots
+            _boot_line(
+                run,
+                boot,
+                outcomes,
+                has_report=boot.id in reported,
+                disturbed=doubts.of_boot(by_boot.get(boot.id, ())),
+            )
+            for boot in boots
         ),
         scenarios=_scenario_lines(outcomes),
-        values=_value_lines(run, boots, samples),
+        values=_value_lines(doubts, boots, samples),
         evidence=evidence,
         agreeing=proven - len(evidence),
+        curves=curves(run.path, samples),
+        factors=factors(samples),
     )
 
 
@@ -178,7 +200,12 @@ def _tone(outcomes: Sequence[OutcomeRecord], *, has_doubt: bool) -> str:
 
 
 def _boot_line(
-    run: Run, boot: Boot, outcomes: Sequence[OutcomeRecord], *, has_report: bool
+    run: Run,
+    boot: Boot,
+    outcomes: Sequence[OutcomeRecord],
+    *,
+    has_report: bool,
+    disturbed: str,
 ) -> BootLine:
     mine = [record for record in outcomes if record.boot == boot.id]
     console = f"{CONSOLES}/{boot.id}.log"
@@ -189,6 +216,7 @@ def _boot_line(
         started=f"{min(record.started for record in mine):%H:%M:%S}" if mine else "",
         elapsed=format_duration(sum(record.elapsed_s for record in mine)) if mine else "",
         distrust=run.distrusted.get(boot.id, ""),
+        disturbed=disturbed,
         evidence=link(f"{EVIDENCE}/{boot.id}.json") if boot.id in run.evidence else "",
         console=link(console) if console in run.consoles else "",
         reports=link(f"{RAW}/{boot.id}/") if has_report else "",
@@ -224,16 +252,21 @@ def _reasons(records: Sequence[OutcomeRecord]) -> tuple[str, ...]:
 
 
 def _value_lines(
-    run: Run, boots: Sequence[Boot], samples: Sequence[Sample]
+    doubts: Doubts, boots: Sequence[Boot], samples: Sequence[Sample]
 ) -> tuple[ValueLine, ...]:
-    valid = set(map(id, run.valid_samples))
+    valid = set(map(id, doubts.run.valid_samples))
+    used = set(map(id, doubts.run.used_samples))
     by_metric: dict[str, list[Sample]] = defaultdict(list)
     for sample in samples:
         by_metric[sample.metric.name].append(sample)
-    return tuple(_value_line(boots, mine, valid) for mine in by_metric.values())
+    return tuple(
+        _value_line(boots, mine, valid, course(doubts, mine, used)) for mine in by_metric.values()
+    )
 
 
-def _value_line(boots: Sequence[Boot], samples: Sequence[Sample], valid: set[int]) -> ValueLine:
+def _value_line(
+    boots: Sequence[Boot], samples: Sequence[Sample], valid: set[int], run_order: Course
+) -> ValueLine:
     reports = set(map(_report_of, samples))
     common = reports.pop() if len(reports) == 1 else ""
     texts = [format_value(sample.value, sample.metric.unit) for sample in samples]
@@ -252,6 +285,7 @@ def _value_line(boots: Sequence[Boot], samples: Sequence[Sample], valid: set[int
         unit=unit,
         report=common,
         boots=tuple(tuple(values.get(boot.id, ())) for boot in boots),
+        course=run_order,
     )
 
 

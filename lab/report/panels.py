@@ -222,4 +222,4 @@ def _range(summary: Summary, unit: Unit) -> str:
     if summary.boots == 1:
         return f"1 boot, {format_value(summary.centre, unit)}"
     low, high = format_value(summary.low, unit), format_value(summary.high, unit)
-    return f"{summary.boots} boots, {low} to {high}"
+    return f"{low} to {high}"

@@ -10,7 +10,10 @@ from lab.matrix import CONTROL_OF, Cell, Network, Runtime, Storage
 from lab.report.absent import Fold, absences
 from lab.report.axes import NETWORKS, STORAGES
 from lab.report.claims import Trust, claim, trust, unclaimed
+from lab.report.course import Doubts
+from lab.report.differing import Differing, differing
 from lab.report.forest import Forest, forests
+from lab.report.method import method
 from lab.report.missing import Missing, missing_in
 from lab.report.pages import CellPage, page
 from lab.report.panels import Panel, default_panel, panels
@@ -116,6 +119,13 @@ class Report:
     order: str
     """In which order the boots were to follow each other, in a sentence."""
     rounds: tuple[Round, ...]
+    differing: tuple[Differing, ...]
+    """What was not the same everywhere in the run."""
+    method: tuple[tuple[str, str], ...]
+    departures: tuple[str, ...]
+    """What was done otherwise than planned."""
+    cautions: tuple[tuple[str, str, str], ...]
+    """What must be known before the numbers are believed: name, where, text."""
     environment: tuple[tuple[str, tuple[tuple[str, str], ...]], ...]
     spans: tuple[Span, ...]
     total: str
@@ -129,7 +139,7 @@ def build(run: Run, analysis: Analysis | None = None) -> Report:
         from lab.analysis import analyse  # noqa: PLC0415 - scipy is slow to import
 
         analysis = analyse(run)
-    header = run.header
+    header, doubts = run.header, Doubts.of(run)
     every = panels(run, analysis)
     grid, default = _grid(run), default_panel(every)
     roles = _roles(every)
@@ -154,10 +164,17 @@ def build(run: Run, analysis: Analysis | None = None) -> Report:
         role=role,
         means=_means(grid, default, role),
         groups=_groups(every),
-        pages=tuple(page(run, cell) for cell in header.plan.cells),
+        pages=tuple(page(run, cell, doubts) for cell in header.plan.cells),
         extent=extent(run),
         order=order(header.plan),
         rounds=rounds(run),
+        differing=differing(run),
+        method=method(analysis),
+        departures=analysis.departures,
+        cautions=tuple(
+            (each.name.replace("_", "-"), f"{each.cell} {each.metric}".strip(), each.text)
+            for each in analysis.cautions
+        ),
         environment=_environment(run.environment),
         spans=_spans(run.timeline),
         total=format_duration(run.timeline.total_s) if run.timeline else "",

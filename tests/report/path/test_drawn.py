@@ -12,6 +12,7 @@ from lab.matrix import CONTROLS, Cell, Runtime, cells_of
 from lab.network.model import LINKS
 from lab.outcome import Evidence, Fact
 from lab.report import html, pages
+from lab.report.course import Doubts
 from lab.report.path import Zone, path_of
 from lab.runtime.path import WAY
 from lab.storage.backend import QEMU_FILES
@@ -122,7 +123,7 @@ def test_evidence_without_answers_has_a_table_only(smoke: Run) -> None:
 
 def test_only_boots_whose_evidence_is_shown_are_drawn(troubled: Run) -> None:
     for cell in troubled.header.plan.cells:
-        for table in pages.page(troubled, cell).evidence:
+        for table in pages.page(troubled, cell, Doubts.of(troubled)).evidence:
             assert table.path == path_of(troubled.evidence[table.boot])
             assert table.path is not None
 
