@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from typing import TYPE_CHECKING
 
 from lab import expectations, trial
@@ -18,12 +18,13 @@ from lab.outcome import SUPPORTED, Evidence, Outcome, Support
 from lab.plan import PEER, PEER_NAME
 from lab.run import Run
 from lab.runtime import kinds, vmexits
+from lab.runtime.reference import ReferenceSandbox
 from lab.runtime.setting import QUESTIONS_TIMEOUT_S
 from lab.stopwatch import Activity
 from lab.storage import BACKENDS
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from lab.expectations import Expected
     from lab.handicap import Handicap
@@ -206,6 +207,13 @@ class Bench:
             if owes_proof and not is_lost:
                 self.prove("after")
         log.info("closed %s", boot.id)
+
+    @contextmanager
+    def lent(self) -> Iterator[None]:
+        """Let somebody else speak with the open sandbox for the block: some agents hear but one."""
+        sandbox = self._open[1] if self._open else None
+        with sandbox.lent() if isinstance(sandbox, ReferenceSandbox) else nullcontext():
+            yield
 
     def noise(self) -> Readings:
         """Read what both machines have counted so far of what disturbs a measurement."""

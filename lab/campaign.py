@@ -5,16 +5,21 @@ from __future__ import annotations
 import os
 from contextlib import AbstractContextManager, ExitStack
 from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
 
 from lab import labs, launch, prepare, report
-from lab.errors import LabError
+from lab.comparability import differences, differences_before, key, told
+from lab.environment import known_before
+from lab.errors import LabError, UsageError
 from lab.forecast.cost import boot_seconds
 from lab.interrupt import held_off
+from lab.pause import Pauses, require_terminal
 from lab.provision import bring_up
 from lab.pytest_plugin import COMPLETE, SCENARIOS, Handover
+from lab.report.onward import onward
 from lab.run import Run, exit_status, find_run
 from lab.screen import live, plain
 from lab.session import Session
@@ -36,28 +41,76 @@ if TYPE_CHECKING:
     from lab.screen import Screen
 
 
-def run_matrix(wishes: Wishes, console: Console) -> int:
-    """Decide, run the scenarios of every boot, write the report; return the exit status."""
-    _, status = measure(wishes, console)
+def run_matrix(wishes: Wishes, console: Console, *, pauses: bool = False) -> int:
+    """
+    Decide, run the scenarios of every boot, write the report; return the exit status.
+
+    With *pauses* the run stands still where something failed, until somebody lets it go on.
+    """
+    if pauses:
+        require_terminal(is_terminal=console.is_terminal)
+    _, status = measure(wishes, console, pauses=pauses)
     return status
 
 
-def measure(wishes: Wishes, console: Console) -> tuple[Run, int]:
-    """As :func:`run_matrix`; return the run as well, whatever its status."""
+def reproduce(run: Run, wishes: Wishes, console: Console, *, is_forced: bool) -> int:
+    """
+    Measure what *run* has measured, if all that must be equal can be; return the exit status.
+
+    What only a running node tells is compared at the end, when all is known.
+
+    Raises:
+        UsageError: before anything starts, with the first differences by name.
+    """
+
+    def check(decided: Decided) -> None:
+        found = differences_before(run, known_before(decided), decided.plan)
+        if found and not is_forced:
+            raise UsageError(
+                f"{run.header.id} cannot be reproduced here: {told(found)}",
+                remedy="make them equal (the lab's own version has its lock), or add --force",
+            )
+        for difference in found:
+            console.print(f"not as in {run.header.id}: {difference}", soft_wrap=True)
+
+    made, status = measure(wishes, console, check=check)
+    if made.environment is not None:
+        found = differences(key(run), key(made))
+        lines = [f"not as in {run.header.id}: {each}" for each in found]
+        for line in lines or [f"under the same conditions as {run.header.id}"]:
+            console.print(line, soft_wrap=True)
+        console.print(f"to compare: lab compare {run.path.name} {made.path.name}", soft_wrap=True)
+    return status
+
+
+def measure(
+    wishes: Wishes,
+    console: Console,
+    *,
+    pauses: bool = False,
+    check: Callable[[Decided], None] | None = None,
+) -> tuple[Run, int]:
+    """
+    As :func:`run_matrix`; return the run as well, whatever its status.
+
+    Before anything starts, *check* may refuse what was decided.
+    """
     stopwatch = Stopwatch()
     with ExitStack() as holding:
         with plain(console, total=0) as beginning:
             say = beginning.say
             decided = launch.decide(wishes, say=say, stopwatch=stopwatch)
+            if check is not None:
+                check(decided)
             alone = launch.leased(
                 decided, "about to measure", is_alone=True, say=say, stopwatch=stopwatch
             )
             lease = holding.enter_context(alone)
-        return _measured(decided, lease, stopwatch, console)
+        return _measured(decided, lease, stopwatch, console, pauses=pauses)
 
 
 def _measured(
-    decided: Decided, lease: Lease, stopwatch: Stopwatch, console: Console
+    decided: Decided, lease: Lease, stopwatch: Stopwatch, console: Console, *, pauses: bool
 ) -> tuple[Run, int]:
     """Run what is *decided* on a machine that is ours."""
     plan = decided.plan
@@ -73,6 +126,7 @@ def _measured(
             session = Session(
                 decided=decided, store=store, stopwatch=stopwatch, screen=screen, lease=lease
             )
+            session.pauses = Pauses(partial(console.print, soft_wrap=True)) if pauses else None
             stack.enter_context(session.stack)
             status = pytest.main(_arguments(), plugins=[Handover(session)])
     finally:
@@ -160,4 +214,6 @@ def _conclude(run: Run, console: Console) -> None:
             f" measuring {format_duration(line.measuring_s)},"
             f" the rest {format_duration(line.other_s)} ({share:.0%})"
         )
+    for text in onward(run):
+        console.print(text, soft_wrap=True)
     console.print(f"report: {run.path / 'report.html'}", soft_wrap=True)

@@ -18,6 +18,7 @@ from lab.errors import UsageError
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+    from lab.plan import Plan
     from lab.records import Environment
     from lab.run import Run
 
@@ -131,6 +132,19 @@ def differences(one: Key, other: Key, *, allowed: Iterable[str] = ()) -> tuple[D
         )
         if difference.one != difference.other
     )
+
+
+def differences_before(run: Run, environment: Environment, plan: Plan) -> tuple[Difference, ...]:
+    """What one that is planned will not share with *run*, by what is known before it starts."""
+    planned = {
+        **_facts(environment),
+        "profile": plan.profile,
+        **{f"duration {name}": value for name, value in environment.durations.items()},
+        "rules of contamination": str(plan.design.rules),
+    }
+    known = key(run)
+    facts = {name: value for name, value in known.facts.items() if name in planned}
+    return differences(Key(facts=facts, metrics={}), Key(facts=planned, metrics={}))
 
 
 def _difference(

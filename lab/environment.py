@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from lab import host
 from lab.cluster import artefact_disk
 from lab.records import Environment
@@ -19,9 +21,7 @@ VERSIONS_TIMEOUT_S = 60.0
 
 def environment(decided: Decided, node: Node) -> Environment:
     """On what the run of what was *decided* measures, with the versions that *node* has."""
-    topology, images = decided.topology, decided.images
-    is_emulated = decided.chosen.accelerator is Accelerator.TCG
-    kit = decided.kit
+    topology = decided.topology
     questions = {
         "node kernel": "uname -r",
         "node cpu": "sed -n 's/^model name.*: //p' /proc/cpuinfo | head -n1",
@@ -34,6 +34,17 @@ def environment(decided: Decided, node: Node) -> Environment:
         "sockperf": "sockperf --version | head -n1",
     }
     answers = node.gather(questions, timeout_s=VERSIONS_TIMEOUT_S)
+    known = known_before(decided)
+    emulator, *of_kit = known.versions.items()
+    versions = [emulator, *((name, answer.strip()) for name, answer in answers.items()), *of_kit]
+    return msgspec.structs.replace(known, versions=dict(versions))
+
+
+def known_before(decided: Decided) -> Environment:
+    """What of it is known before a node runs: all but the versions that are in the node."""
+    topology, images = decided.topology, decided.images
+    is_emulated = decided.chosen.accelerator is Accelerator.TCG
+    kit = decided.kit
     return Environment(
         accelerator=decided.chosen.accelerator,
         is_emulated=is_emulated,
@@ -47,7 +58,6 @@ def environment(decided: Decided, node: Node) -> Environment:
         },
         versions={
             "node's QEMU": host.qemu_version(decided.chosen.emulator or host.QEMU),
-            **{name: answer.strip() for name, answer in answers.items()},
             **(kit.versions if kit else {}),
         },
         durations=decided.profile.durations,

@@ -37,6 +37,11 @@ class Looks:
         if self._began is None:
             self._began = self.now()
 
+    def leave_out(self, seconds: float) -> None:
+        """Do not count *seconds* in which the run stood still."""
+        if self._began is not None:
+            self._began += seconds
+
     def after(self, number: int) -> LookRecord | None:
         """
         Look at the precision after round *number*, if it is time, and keep what was decided.

@@ -18,6 +18,7 @@ from lab.bench import NotMeasuredError
 from lab.errors import LabError, SandboxError, StoreError, told
 from lab.options import OPTIONS, Wishes
 from lab.outcome import Outcome
+from lab.pause import TOUCHED
 from lab.records import OutcomeRecord
 from lab.repeats import repeats
 from lab.run import BENCH_FAILED
@@ -215,6 +216,24 @@ def pytest_runtest_makereport(
             session.say(told(error))
             item.session.shouldstop = error.problem
     return report
+
+
+def pytest_exception_interact(
+    node: pytest.Item | pytest.Collector, call: pytest.CallInfo[None]
+) -> None:
+    """Let somebody look before the sandbox ends; that this took a while is not the scenario's."""
+    session = node.config.stash.get(SESSION, None)
+    if not isinstance(node, pytest.Item) or session is None or call.when == "teardown":
+        return
+    boot, verdict = _boot(node), node.stash.get(VERDICT, None)
+    if boot is None or verdict is None:
+        return
+    stood_s = session.stand_still(boot, scenario_of(node), verdict)
+    if stood_s:
+        outcome, reason, tail = verdict
+        node.stash[VERDICT] = outcome, f"{reason}\n({TOUCHED})", tail
+        started, began = node.stash[STARTED]
+        node.stash[STARTED] = started, began + stood_s
 
 
 @pytest.hookimpl(trylast=True)  # after the fixtures, some of which want the node to end

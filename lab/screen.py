@@ -17,6 +17,7 @@ from lab.units import format_duration
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+    from contextlib import AbstractContextManager
 
     from rich.console import Console
 
@@ -49,6 +50,9 @@ class Screen(Protocol):
 
     def end(self, boot: Boot, counts: Mapping[Outcome, int]) -> None:
         """A boot is done; what became of its scenarios."""
+
+    def aside(self) -> AbstractContextManager[None]:
+        """Leave the terminal to somebody else for the block."""
 
 
 @dataclass(slots=True)
@@ -89,6 +93,12 @@ class PlainScreen:
     def end(self, boot: Boot, counts: Mapping[Outcome, int]) -> None:
         """Print what became of the boot's scenarios."""
         self.say(f"{boot.position}/{self._total} {boot.id}: {summary(counts)}")
+
+    @contextmanager
+    def aside(self) -> Iterator[None]:
+        """Say nothing until the block has ended."""
+        with self._lock:
+            yield
 
     def beat(self) -> None:
         """Say that the run is alive, whenever nothing else was said for a while."""
@@ -147,6 +157,15 @@ class LiveScreen:
         row.phase = ""
         row.elapsed_s = time.monotonic() - (row.started or time.monotonic())
         self._current = None
+
+    @contextmanager
+    def aside(self) -> Iterator[None]:
+        """Leave the table as it stands, and draw it anew below what was said meanwhile."""
+        self.live.stop()
+        try:
+            yield
+        finally:
+            self.live.start(refresh=True)
 
     def _insert(self, row: _Row) -> None:
         """Put a row after those that are done: it is its turn."""

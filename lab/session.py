@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -20,6 +21,8 @@ from lab.stopwatch import Stopwatch
 if TYPE_CHECKING:
     from lab.launch import Decided
     from lab.lease import Lease
+    from lab.pause import Pauses
+    from lab.plan import Boot
     from lab.screen import Screen
     from lab.store import Store
 
@@ -39,6 +42,8 @@ class Session:
     """This machine, for the run alone; None until the first scenario asks for the bench."""
     screen: Screen | None = None
     """None where pytest's own reporter talks to the user."""
+    pauses: Pauses | None = None
+    """Who is asked before the run goes on after a failure; None if it just goes on."""
     bench: Bench | None = None
     problem: BaseException | None = None
     """The first fault of the bench itself; what depends on it is BLOCKED by it."""
@@ -97,6 +102,27 @@ class Session:
             self.problem = error
             self.say(f"the bench failed: {reason}")
         return outcome, reason, tail
+
+    def stand_still(self, boot: Boot, scenario: str, verdict: Verdict) -> float:
+        """Let somebody look at what failed, if that is wished; the seconds that it took."""
+        outcome, reason, _ = verdict
+        if self.pauses is None or self.screen is None or self.bench is None or self.is_lost:
+            return 0.0
+        if not outcome.is_bad or not self.pauses.is_due(boot, reason):
+            return 0.0
+        nodes = [node.name for node in self.bench.setting.nodes]
+        began = time.monotonic()
+        with self.stopwatch.left_out(), self.screen.aside(), self.bench.lent():
+            self._tell(f"standing still after {boot.id}, for somebody to look")
+            self.pauses.stand_still(boot, scenario, outcome, reason, nodes=nodes)
+            self._tell(f"measuring into {self.store.path.absolute()}")
+        stood_s = time.monotonic() - began
+        self.looks.leave_out(stood_s)
+        return stood_s
+
+    def _tell(self, doing: str) -> None:
+        if self.lease is not None:
+            self.lease.tell(doing)
 
     def close_boot(self) -> None:
         """End the sandbox of the boot that is over, if there is one."""

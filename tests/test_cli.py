@@ -117,8 +117,9 @@ def test_a_command_line_that_is_none_ends_with_two(argv: list[str]) -> None:
 def test_options_are_handed_on(monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[Wishes] = []
 
-    def run_matrix(wishes: Wishes, console: object) -> int:
+    def run_matrix(wishes: Wishes, console: object, *, pauses: bool) -> int:
         assert console
+        assert not pauses
         seen.append(wishes)
         return 1
 

@@ -21,9 +21,9 @@ LAYERS = """
     report
     measure session looks
     preview forecast
-    acceptance analysis bench comparability compare environment gc history launch merge \
+    acceptance again analysis bench comparability compare environment gc history launch merge \
     screen status trial
-    diagnosis provider resume this_machine inside consoles
+    diagnosis provider resume this_machine inside consoles pause
     cluster prepare node_scripts provision takedown inventory audit runtime store run
     machine labs disks wires watch
     host image node virt network storage tools ledger scratch lease noise processes questions \

@@ -25,6 +25,7 @@ from lab.errors import (
 )
 from lab.matrix import Cell
 from lab.outcome import Evidence, Fact, Outcome
+from lab.pause import TOUCHED, Pauses
 from lab.plan import Boot, Design, Plan, make
 from lab.profile import SMOKE, STANDARD, Profile
 from lab.pytest_plugin import Handover
@@ -35,6 +36,7 @@ from lab.session import Session
 from lab.stopwatch import Stopwatch
 from lab.store import Store
 from tests.fake_run import CREATED
+from tests.fakes import Clock
 from tests.runtime.fake_node import completed
 
 if TYPE_CHECKING:
@@ -78,7 +80,11 @@ class FakeBench:
     disturbed: set[str] = field(default_factory=set)
     """Boots beside which somebody else is at work."""
     is_open: str | None = None
-    setting: Any = field(default_factory=lambda: SimpleNamespace(node="the node"))
+    setting: Any = field(
+        default_factory=lambda: SimpleNamespace(
+            node="the node", nodes=(SimpleNamespace(name="node-1"),)
+        )
+    )
 
     def _called(self, what: str) -> None:
         self.calls.append(what)
@@ -121,6 +127,12 @@ class FakeBench:
         self._called("peer")
         return "the peer"
 
+    @contextmanager
+    def lent(self) -> Iterator[None]:
+        self.calls.append(f"lend {self.is_open}")
+        yield
+        self.calls.append(f"have {self.is_open} back")
+
     def noise(self) -> str:
         return "noise"
 
@@ -139,6 +151,11 @@ class FakeScreen:
 
     def say(self, text: str) -> None:
         self.told.append(text)
+
+    @contextmanager
+    def aside(self) -> Iterator[None]:
+        self.told.append("stood aside")
+        yield
 
     def begin(self, boot: Boot) -> None:
         self.told.append(f"begin {boot.id}")
@@ -182,6 +199,8 @@ class Runner:
         self.bring_up_fails: Exception | None = None
         self.is_cluster = False
         self.has_leaks = False
+        self.pauses: Pauses | None = None
+        self.doing: list[str] = []
         fake = SimpleNamespace(running=self._running, finish=self._finish, leased=self._leased)
         monkeypatch.setitem(sys.modules, "lab.launch", cast("Any", fake))
         monkeypatch.setattr(lab, "launch", fake, raising=False)
@@ -241,8 +260,9 @@ class Runner:
             decided=cast("Decided", self.decided()),
             store=self.store,
             stopwatch=Stopwatch(),
-            lease=cast("Lease", "that of `lab matrix`"),
+            lease=cast("Lease", SimpleNamespace(tell=self.doing.append)),
             screen=screen,
+            pauses=self.pauses,
         )
         status = self._pytester.inline_run(
             "scenarios",
@@ -302,6 +322,97 @@ def test_the_cells_name_is_the_scenarios_id(runner: Runner) -> None:
     )
 
     assert run.outcomes == [(boot, Outcome.PASS) for boot in ORDER]
+
+
+FAILS = "def test_fails(sandbox): assert sandbox.id != 'tcfilter+9p+reference', 'no answer'\n"
+
+
+@pytest.fixture
+def asked(runner: Runner, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What a run that stands still has said and asked; each time it stands for an hour."""
+    said: list[str] = []
+    clock = Clock()
+    monkeypatch.setattr("lab.session.time", clock)
+
+    def ask(prompt: str) -> str:
+        said.append(prompt)
+        said.append(f"sandbox: {runner.bench.is_open}")
+        clock.now += 3600
+        return ""
+
+    runner.pauses = Pauses(said.append, ask)
+    return said
+
+
+def test_a_run_stands_still_after_a_failure_while_the_sandbox_is_there(
+    runner: Runner, asked: list[str]
+) -> None:
+    run = runner.run(FAILS, test_b=WORKS)
+
+    boot = ORDER[2]
+    assert asked[1] == f"The run stands still: {boot}"
+    assert asked[2] == "  test_a.py::test_fails is FAIL:"
+    assert "no answer" in asked[3]
+    assert asked[-6:] == [
+        "to look, in another terminal:",
+        f"  lab shell {boot}",
+        "  lab shell node-1",
+        "  lab logs node-1",
+        "Enter goes on, Ctrl-C ends the run: ",
+        f"sandbox: {boot}",
+    ]
+    assert run.bench.calls[-5:] == [
+        f"open {boot}", f"lend {boot}", f"have {boot} back", f"close {boot}", "down",
+    ]  # fmt: skip
+    assert runner.doing == [
+        f"standing still after {boot}, for somebody to look",
+        f"measuring into {run.store.path.absolute()}",
+    ]
+    failed = next(record for record in run.records if record.outcome is Outcome.FAIL)
+    assert failed.reason.endswith(f"({TOUCHED})")
+    assert failed.elapsed_s < 3600
+    assert run.screen.told.count("stood aside") == 1
+
+
+def test_a_sandbox_that_does_not_start_is_asked_about_once(
+    runner: Runner, asked: list[str]
+) -> None:
+    reason = NotMeasuredError(Outcome.BLOCKED, "it does not start")
+    runner.bench.fails[f"open {FIRST}"] = reason
+
+    runner.run(WORKS, test_b=WORKS)
+
+    assert asked.count("Enter goes on, Ctrl-C ends the run: ") == 1
+
+
+def test_what_is_no_failure_stops_nothing(runner: Runner, asked: list[str]) -> None:
+    runner.bench.fails[f"open {FIRST}"] = NotMeasuredError(Outcome.UNSUPPORTED, "no cache-size")
+
+    runner.run(WORKS + "def test_skips(sandbox): pytest.skip('not here')\n")
+
+    assert asked == []
+
+
+def test_ctrl_c_while_it_stands_still_ends_the_run(runner: Runner, asked: list[str]) -> None:
+    def ask(_prompt: str) -> str:
+        raise KeyboardInterrupt
+
+    runner.pauses = Pauses(asked.append, ask)
+
+    with pytest.raises(KeyboardInterrupt):  # pytester hands it on
+        runner.run(FAILS + WORKS)
+
+    assert runner.bench.calls[-1] == "down"
+
+
+def test_a_terminal_that_is_gone_lets_it_go_on(runner: Runner, asked: list[str]) -> None:
+    def ask(_prompt: str) -> str:
+        raise EOFError
+
+    runner.pauses = Pauses(asked.append, ask)
+
+    assert runner.run(FAILS).status == 1
+    assert asked[-1] == "nobody is there any more: it goes on"
 
 
 def test_rounds_are_boots_of_their_own(runner: Runner) -> None:

@@ -7,9 +7,9 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from lab.matrix import Cell, Runtime, Variant
+from lab import again
+from lab.matrix import Cell, Runtime
 from lab.outcome import Outcome
-from lab.plan import Ordering
 from lab.records import RunStatus
 from lab.report.missing import GRAVEST_FIRST, lacking
 from lab.report.rounds import ending
@@ -197,11 +197,4 @@ def _unjudged(run: Run) -> list[Problem]:
 
 def repeat_command(header: RunHeader, cell: str) -> str:
     """The command that runs one cell again, as it was run here; a twin is its plain cell."""
-    plan = header.plan
-    known = Cell.parse(cell)
-    name = str(known.plain if known.variant is Variant.TWIN else known)
-    options = ["--topology", header.topology, "--cells", name, "--profile", plan.profile]
-    options += ["--rounds", str(plan.design.min_rounds), "--seed", str(plan.seed)]
-    options += ["--controls", "none"]
-    options += ["--order", plan.ordering] if plan.ordering is Ordering.SEQUENTIAL else []
-    return f"nox -s matrix -- {shlex.join([*options, *header.options])}"
+    return f"nox -s matrix -- {shlex.join(again.options(header, [again.of_plain(cell)]))}"

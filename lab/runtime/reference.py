@@ -110,6 +110,17 @@ class ReferenceSandbox:
         self._agent = GuestAgent(self._agent_socket)
         self.start(is_restart=True)
 
+    @contextmanager
+    def lent(self) -> Iterator[None]:
+        """Let go of the agent, which speaks with one at a time, for the block."""
+        self._agent.close()
+        try:
+            yield
+        finally:
+            self._agent = GuestAgent(self._agent_socket)
+            with suppress(SandboxError):  # whoever speaks with it next says that it is gone
+                self._agent.connect(timeout_s=QUESTIONS_TIMEOUT_S)
+
     def run(
         self,
         argv: Sequence[str],

@@ -17,10 +17,16 @@ if TYPE_CHECKING:
 
 def add(verbs: Verbs) -> None:
     """Offer them."""
-    add_options(
-        verbs.add(
-            "matrix", _matrix, "measure every cell, and write the report", group=Group.MEASURE
-        )
+    matrix = verbs.add(
+        "matrix", _matrix, "measure every cell, and write the report", group=Group.MEASURE
+    )
+    add_options(matrix)
+    matrix.add_argument(
+        "--pause-on",
+        choices=("never", "fail"),
+        default="never",
+        metavar="never|fail",
+        help="stand still where something failed, before the sandbox ends; on a terminal only",
     )
     plan = verbs.add(
         "plan",
@@ -59,7 +65,7 @@ def _matrix(arguments: argparse.Namespace) -> int:
     from lab.campaign import run_matrix  # noqa: PLC0415 - the quick verbs must stay quick
 
     wishes = Wishes.read(lambda name: getattr(arguments, name))
-    return run_matrix(wishes, screen())
+    return run_matrix(wishes, screen(), pauses=arguments.pause_on == "fail")
 
 
 def _plan(arguments: argparse.Namespace) -> int:
