@@ -176,7 +176,8 @@ def _runs(
 ) -> Iterator[Run]:
     """*run* again and again, with other values; the cells and metrics in *worse* have fallen."""
     cells = {name: place for place, name in enumerate(run.header.plan.cell_names)}
-    metrics = {name: place for place, name in enumerate({s.metric.name for s in run.samples})}
+    names = dict.fromkeys(sample.metric.name for sample in run.samples)
+    metrics = {name: place for place, name in enumerate(names)}
     places = [(cells[s.cell], metrics[s.metric.name], s.round - 1) for s in run.samples]
     shift = np.array(
         [

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -18,6 +22,7 @@ from tests.simulations.stopping import stopping
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+ROOT = Path(__file__).parents[2]
 SHORT: dict[str, Callable[[], Section]] = {
     "S1": lambda: false_alarms(repeats=300, boots=(5, 10)),
     "S2": lambda: coverage(repeats=200, boots=(5, 10), ratios=(0.8,)),
@@ -38,6 +43,23 @@ def test_no_figure_is_far_off(goal: str) -> None:
     assert section.checks
     assert section.missed == ()
     assert all(len(row) == len(section.header) for row in section.rows)
+
+
+def test_a_section_is_the_same_whatever_python_hashes_by() -> None:
+    script = "from tests.simulations.families import findings; print(findings(repeats=2))"
+
+    said = {
+        subprocess.run(
+            [sys.executable, "-c", script],
+            cwd=ROOT,
+            env={**os.environ, "PYTHONHASHSEED": seed},
+            check=True,
+            capture_output=True,
+        ).stdout
+        for seed in ("1", "2")
+    }
+
+    assert len(said) == 1
 
 
 def test_bands_are_those_of_the_goals() -> None:
