@@ -354,7 +354,7 @@ class Bench:
         boot, sandbox = self._current()
         console = sandbox.console()
         if console:
-            self.store.console_path(boot.id).write_text(console, encoding="utf-8")
+            self.store.add_console(boot.id, console)
         return console
 
 

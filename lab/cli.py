@@ -11,8 +11,9 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from lab import verbs
-from lab.errors import HostError, LabError, UsageError
+from lab.errors import HostError, LabError, UsageError, told
 from lab.interrupt import as_interrupt
+from lab.text import clean
 from lab.verbs.parser import BAD, INTERRUPTED, OK, USAGE
 
 if TYPE_CHECKING:
@@ -78,9 +79,8 @@ def _leave() -> None:
 
 
 def _complain(error: LabError) -> None:
-    sys.stderr.write(f"lab: {error}\n")
-    for note in getattr(error, "__notes__", ()):
-        sys.stderr.write(f"{note}\n")
+    # Much of it is what guests, nodes and tools have said.
+    sys.stderr.write(f"lab: {clean(told(error))}\n")
 
 
 if __name__ == "__main__":

@@ -29,14 +29,16 @@ if TYPE_CHECKING:
     from lab.command import Completed
 
 STDERR_TAIL_LINES = 20
+LONGEST_PROBLEM = 4000
+"""Characters: whoever reads an error is to see its remedy, too."""
 
 
 class LabError(Exception):
     """An expected failure: what happened, and what mends it."""
 
     def __init__(self, problem: str, *, remedy: str) -> None:
-        super().__init__(problem)
-        self.problem = problem
+        self.problem = _readable(problem)
+        super().__init__(self.problem)
         self.remedy = remedy
 
     def __str__(self) -> str:
@@ -46,6 +48,14 @@ class LabError(Exception):
 def told(error: LabError) -> str:
     """All that *error* has to tell: the problem, the remedy, and its notes."""
     return "\n".join((str(error), *getattr(error, "__notes__", ())))
+
+
+def _readable(problem: str) -> str:
+    """*problem* without the middle of what is too long to read."""
+    if len(problem) <= LONGEST_PROBLEM:
+        return problem
+    half = LONGEST_PROBLEM // 2
+    return f"{problem[:half]} [...] {problem[-half:]}"
 
 
 class UsageError(LabError):

@@ -13,6 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from lab.outcome import Outcome
+from lab.text import clean
 from lab.units import format_duration
 
 if TYPE_CHECKING:
@@ -114,7 +115,7 @@ class PlainScreen:
         with self._lock:
             self._spoke = time.monotonic()
             elapsed = format_duration(self._spoke - self._began)
-            self._console.print(Text(f"[{elapsed:>11}] {text}"), soft_wrap=True)
+            self._console.print(Text(f"[{elapsed:>11}] {clean(text)}"), soft_wrap=True)
 
 
 class LiveScreen:
@@ -183,7 +184,7 @@ class LiveScreen:
 
     def _draw(self) -> Table:
         elapsed = format_duration(time.monotonic() - self._began)
-        table = Table(box=None, pad_edge=False, caption=Text(f"{elapsed}  {self._line}"))
+        table = Table(box=None, pad_edge=False, caption=Text(f"{elapsed}  {clean(self._line)}"))
         table.caption_justify = "left"
         for title, justify in (("cell", "left"), ("phase", "left")):
             table.add_column(title, justify=justify, no_wrap=True)  # type: ignore[arg-type] # Literal
@@ -193,7 +194,7 @@ class LiveScreen:
             expected = self._expected_s.get(row.boot.cell_name)
             table.add_row(
                 row.boot.id,
-                Text(row.phase) if row.elapsed_s is None else styled(row.counts),
+                Text(clean(row.phase)) if row.elapsed_s is None else styled(row.counts),
                 _elapsed(row),
                 "" if expected is None else format_duration(expected),
                 style=None if row.started is not None else "dim",

@@ -17,9 +17,11 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from lab.decode import DecodeError, json_as
 from lab.errors import StoreError
 from lab.files import append_line, write_atomic
 from lab.outcome import Evidence
+from lab.redact import redacted, redacted_all
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -100,8 +102,7 @@ class Store:
         """Keep *evidence* of a boot beside what is already kept of it."""
         name = f"{EVIDENCE}/{checked_name(boot)}.json"
         path = self.path / name
-        kept = msgspec.json.decode(path.read_bytes(), type=list[Evidence]) if path.exists() else []
-        self._replace(name, [*kept, evidence])
+        self._replace(name, [*_kept_evidence(path), evidence])
 
     def add_raw(self, boot: str, name: str, text: str) -> str:
         """
@@ -118,14 +119,20 @@ class Store:
         )
         path = next(directory / each for each in candidates if not (directory / each).exists())
         with self._present(path):
-            write_atomic(path, text)
+            write_atomic(path, redacted(text))
         return path.relative_to(self.path).as_posix()
 
     def add_conformance(self, handler: str, name: str, text: str) -> None:
         """Keep what is known of a *handler*'s conformance: ``conformance/<handler>/<name>``."""
         path = self.path / CONFORMANCE / checked_name(handler) / checked_name(name)
         with self._present(path):
-            write_atomic(path, text)
+            write_atomic(path, redacted(text))
+
+    def add_console(self, name: str, text: str) -> None:
+        """Keep what a boot's console has said."""
+        path = self.console_path(name)
+        with self._present(path):
+            write_atomic(path, redacted(text))
 
     def console_path(self, name: str) -> Path:
         """Where the console of a node or a boot is to be written, from its first byte."""
@@ -149,7 +156,7 @@ class Store:
 
     def _append(self, name: str, record: msgspec.Struct) -> None:
         path = self.path / name
-        line = msgspec.json.encode(record).decode()
+        line = _encoded(record).decode()
         with self._present(path):
             size = path.stat().st_size if path.exists() else 0
             try:
@@ -170,6 +177,17 @@ class Store:
             )
         with _writing(path):
             yield
+
+
+def _kept_evidence(path: Path) -> list[Evidence]:
+    if not path.exists():
+        return []
+    try:
+        with _writing(path):
+            return json_as(path.read_bytes(), list[Evidence])
+    except DecodeError as error:
+        remedy = "move it away, and make the run again"
+        raise StoreError(f"{path} is damaged: {error}", remedy=remedy) from error
 
 
 def write_report(path: Path, text: str) -> None:
@@ -216,7 +234,11 @@ def _point_last_to(path: Path) -> None:
 
 
 def _write_json(path: Path, record: object) -> None:
-    write_atomic(path, msgspec.json.format(msgspec.json.encode(record), indent=1) + b"\n")
+    write_atomic(path, msgspec.json.format(_encoded(record), indent=1) + b"\n")
+
+
+def _encoded(record: object) -> bytes:
+    return msgspec.json.encode(redacted_all(msgspec.to_builtins(record)))
 
 
 @contextmanager

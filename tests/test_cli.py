@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NoReturn
 import msgspec
 import pytest
 
-from lab import campaign, command, conformance, doctor, labs, status
+from lab import campaign, cli, command, conformance, doctor, labs, status
 from lab.cli import main
 from lab.doctor import Finding
 from lab.errors import HostError, ProvisionError
@@ -511,3 +511,14 @@ def test_whoever_has_read_enough_may_close_the_pipe(place: Path) -> None:
     assert done.stderr == ""
     assert "lab-old-" in done.stdout
     assert place.exists()
+
+
+def test_what_guests_say_moves_no_cursor(capsys: pytest.CaptureFixture[str]) -> None:
+    error = HostError("the guest said \x1b[2Jboo", remedy="ignore it")
+    error.add_note("its console ends:\n  \x1b]0;title\x07panic")
+
+    cli._complain(error)
+
+    assert capsys.readouterr().err == (
+        "lab: the guest said boo\n  remedy: ignore it\nits console ends:\n  panic\n"
+    )

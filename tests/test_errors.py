@@ -43,3 +43,12 @@ def test_a_wrong_topology_is_a_wrong_command_line() -> None:
 def test_a_failed_command_is_no_wrong_command_line() -> None:
     assert isinstance(failed(""), LabError)
     assert not isinstance(failed(""), UsageError)
+
+
+def test_a_problem_that_nobody_could_read_is_cut_in_the_middle() -> None:
+    error = LabError("begins " + "x" * 100_000 + " ends", remedy="free some")
+
+    assert len(error.problem) < 5000
+    assert error.problem.startswith("begins x")
+    assert error.problem.endswith("x ends")
+    assert str(error).endswith("remedy: free some")

@@ -76,6 +76,13 @@ def test_what_looks_like_markup_is_text(clock: Clock, console: Console, said: St
     assert said.getvalue().endswith("] [red]: see [/dev/kvm]\n")
 
 
+def test_what_guests_say_moves_no_cursor(clock: Clock, console: Console, said: StringIO) -> None:
+    assert clock.now
+    PlainScreen(console, total=3).say("\x1b[2J\x1b]0;title\x07the bench failed: \x1b[1mno\x9b")
+
+    assert said.getvalue().endswith("] the bench failed: no\n")
+
+
 def test_a_long_line_is_one_line(clock: Clock, said: StringIO) -> None:
     assert clock.now
     PlainScreen(Console(file=said, width=20), total=3).say("x" * 200)

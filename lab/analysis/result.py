@@ -13,6 +13,8 @@ from typing import Any
 
 import msgspec
 
+from lab.decode import DecodeError, json_as
+from lab.errors import StoreError
 from lab.plan import Design, Role  # noqa: TC001 - msgspec reads the annotations
 from lab.sample import Metric  # noqa: TC001 - msgspec reads the annotations
 from lab.stats.effect import Effect  # noqa: TC001 - msgspec reads the annotations
@@ -194,8 +196,17 @@ def to_json(analysis: Analysis) -> bytes:
 
 
 def from_json(content: bytes) -> Analysis:
-    """Read the content of ``analysis.json`` back."""
-    return msgspec.json.decode(content, type=Analysis)
+    """
+    Read the content of ``analysis.json`` back.
+
+    Raises:
+        StoreError: if it is something else.
+    """
+    try:
+        return json_as(content, Analysis)
+    except DecodeError as error:
+        remedy = "write it again: `lab report`"
+        raise StoreError(f"the analysis is damaged: {error}", remedy=remedy) from error
 
 
 def _rounded(document: Any) -> Any:  # noqa: ANN401 - whatever JSON can hold

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 from lab.outcome import Outcome
 from lab.report.missing import lacking, missing_in
-from lab.report.text import clean, scenario_title
+from lab.report.text import scenario_title
+from lab.text import clean
 from lab.units import count
 
 if TYPE_CHECKING:

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 from rich.table import Table
 from rich.text import Text
 
-from lab.report.text import clean, markdown
+from lab.report.text import markdown
 from lab.stats.effect import Flag
 from lab.stats.verdict import Verdict
+from lab.text import clean
 from lab.units import format_change
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from markupsafe import Markup
 
 from lab.report import view
 from lab.report.axes import MEANING
-from lab.report.text import clean
+from lab.text import clean
 
 if TYPE_CHECKING:
     from lab.run import Run

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
 from lab.outcome import Outcome
-from lab.report.text import visible
+from lab.text import visible
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

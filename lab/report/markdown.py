@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from lab.report.text import clean
 from lab.report.text import markdown as _text
+from lab.text import clean
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

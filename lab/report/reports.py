@@ -7,13 +7,13 @@ run, and none of them decides anything.
 
 from __future__ import annotations
 
-import json
 import math
 import re
 from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from lab.decode import json_as
 from lab.report.strip import Axis
 from lab.stats.summary import Scale
 from lab.units import Unit, format_value
@@ -80,10 +80,10 @@ def read(text: str) -> Iterator[tuple[str, str, Unit, Points]]:
         yield "", "percentiles", Unit.SECOND, sorted(points)
         return
     try:
-        document = json.loads(text)
+        document = json_as(text, dict[str, Any])
         yield from _of_iperf3(document)
         yield from _of_fio(document)
-    except (ValueError, LookupError, TypeError, AttributeError):
+    except (ValueError, LookupError, TypeError, AttributeError, ArithmeticError):
         return
 
 

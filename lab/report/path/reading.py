@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import re
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
+from lab.decode import DecodeError, json_as
 from lab.network.model import ADDRESSES, LINKS, LOOPBACK, QDISCS
 from lab.runtime.path import GUEST_DEVICES, GUEST_LINKS, VETHS
 from lab.storage.backend import MOUNTS, QEMU_COMMAND, QEMU_FILES, VIRTIO_IDS
@@ -212,12 +212,10 @@ class Reading:
     def list(self, question: str) -> list[Link]:
         """An answer in JSON; empty if it is none."""
         try:
-            answer = json.loads(self._raw.get(question, ""))
-        except json.JSONDecodeError:
+            answer = json_as(self._raw.get(question, ""), list[Any])
+        except DecodeError:
             return []
-        return (
-            [item for item in answer if isinstance(item, dict)] if isinstance(answer, list) else []
-        )
+        return [item for item in answer if isinstance(item, dict)]
 
 
 def kind_of(link: Link) -> str:

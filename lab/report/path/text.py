@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from lab.report.path.graph import State
-from lab.report.text import clean
+from lab.text import clean
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
