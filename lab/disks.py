@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 IMAGE_TIMEOUT_S = 60.0
+PRIVATE = 0o600
+"""The mode of a disk that nodes write to: their keys, and those of a cluster, come to lie on it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +36,7 @@ class Disks:
 
 def make_overlay(base: Path, overlay: Path, *, base_format: str = "qcow2") -> Path:
     """Make a disk that starts as *base* and keeps what is written for itself."""
+    overlay.touch(PRIVATE)
     argv = ["qemu-img", "create", "-q", "-f", "qcow2", "-F", base_format, "-b", str(base)]
     run([*argv, str(overlay)], timeout_s=IMAGE_TIMEOUT_S)
     return overlay
@@ -41,6 +44,7 @@ def make_overlay(base: Path, overlay: Path, *, base_format: str = "qcow2") -> Pa
 
 def make_empty(disk: Path, *, size_gib: int) -> Path:
     """Make a disk on which nothing is."""
+    disk.touch(PRIVATE)
     argv = ["qemu-img", "create", "-q", "-f", "qcow2", str(disk), f"{size_gib}G"]
     run(argv, timeout_s=IMAGE_TIMEOUT_S)
     return disk

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-import secrets
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
+from secrets import token_hex
 from typing import TYPE_CHECKING
 
 from lab import owner, wires
@@ -15,7 +15,7 @@ from lab.files import state_dir
 from lab.labs import Mark, NodeRecord
 from lab.ledger import Entry, Kind
 from lab.scratch import PREFIX
-from lab.virt.credentials import credentials, make_keys
+from lab.virt.credentials import credentials, make_keys, secrets
 from lab.virt.xml import DomainSpec
 
 if TYPE_CHECKING:
@@ -57,6 +57,7 @@ class Machine:
     keys: Keys
     links: tuple[DataLink, ...]
     credentials: tuple[str, ...]
+    secrets: Mapping[str, Path]
 
 
 def machines(
@@ -87,6 +88,7 @@ def domain_spec(
         console=Path(machine.record.console),
         ssh_port=ssh_port,
         credentials=machine.credentials,
+        secrets=machine.secrets,
         emulator=start.emulator,
         data_links=machine.links,
         confined_by=confined_by,
@@ -115,6 +117,7 @@ def _machine(
         keys=keys,
         links=links,
         credentials=credentials(host_name=spec.name, keys=keys, networks=networks),
+        secrets=secrets(keys, folder, host_name=spec.name),
     )
 
 
@@ -127,7 +130,7 @@ def _overlays(disks: Disks, node: str, folder: Path, ledger: Ledger) -> Disks:
 
 def _sockets_folder(lab: str, ledger: Ledger) -> Path:
     """A short path, for unix sockets, that only its owner may enter."""
-    folder = sockets_base() / f"{PREFIX}{secrets.token_hex(4)}"
+    folder = sockets_base() / f"{PREFIX}{token_hex(4)}"
     ledger.record(Entry(kind=Kind.FOLDER, name=str(folder)))
     folder.mkdir(mode=0o700)
     Mark(owner=owner.me(), home=str(state_dir()), lab=lab).put(folder)

@@ -41,11 +41,12 @@ Host *
   IdentityFile {identity}
   IdentitiesOnly yes
   UserKnownHostsFile {known_hosts}
+  GlobalKnownHostsFile /dev/null
   StrictHostKeyChecking yes
   HostKeyAlias {name}
   BatchMode yes
   ControlMaster auto
-  ControlPath {sockets}/%n
+  ControlPath {sockets}
   ControlPersist yes
   ConnectTimeout 5
   ServerAliveInterval 15
@@ -75,7 +76,11 @@ class Access:
         access = cls(name=name, sockets=sockets)
         access.ssh_config.write_text(
             _SSH_CONFIG.format(
-                port=port, identity=key, known_hosts=known_hosts, sockets=sockets, name=name
+                port=port,
+                identity=_quoted(key),
+                known_hosts=_quoted(known_hosts),
+                sockets=_quoted(sockets / name),
+                name=name,
             )
         )
         return access
@@ -88,6 +93,11 @@ class Access:
     def ssh(self, *options: str) -> list[str]:
         """The ssh command line that reaches the node."""
         return ["ssh", "-F", str(self.ssh_config), *options, self.name]
+
+
+def _quoted(path: Path) -> str:
+    """A path as ssh_config(5) takes it: a percent sign would be an expansion, a blank an end."""
+    return '"' + str(path).replace("%", "%%") + '"'
 
 
 class Node:

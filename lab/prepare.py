@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from lab import node_scripts
 from lab.cluster import artefact_disk, cluster_up, kube_node
 from lab.cluster.cluster_up import ClusterNodes
-from lab.disks import Disks, make_empty, make_overlay
+from lab.disks import PRIVATE, Disks, make_empty, make_overlay
 from lab.files import locked, remove, state_dir
 from lab.image.lock import load
 from lab.image.node import SHARE
@@ -76,6 +76,7 @@ def prepared(
     disks = _disks(topology, folder, artefacts)
     with locked(state_dir() / "prepared.lock", say=say):
         if folder.exists():
+            _make_private(folder)
             return disks
         say(f"preparing {', '.join(scripts)}: images are imported once")
         for dead in left_over(folder.parent):
@@ -95,6 +96,12 @@ def prepared(
             _prepare(start, scripts, kit)
             unfinished.rename(folder)
     return disks
+
+
+def _make_private(folder: Path) -> None:
+    """Let nobody else read disks in *folder* that an older lab has prepared."""
+    for disk in folder.glob("*.qcow2"):
+        disk.chmod(PRIVATE)
 
 
 def activate(lab: Lab, topology: Topology, kit: Kit | None = None) -> None:

@@ -34,8 +34,18 @@ def test_an_empty_disk_has_its_size(programs: Programs, tmp_path: Path) -> None:
     assert programs.calls("qemu-img") == [f"create -q -f qcow2 {tmp_path}/data.qcow2 16G"]
 
 
+def test_a_disk_is_its_owners_alone_from_its_first_byte(programs: Programs, tmp_path: Path) -> None:
+    programs.add("qemu-img", 'for last; do :; done; stat -c %a "${last%16G}" >"$0.mode"; exit 0')
+    disk = tmp_path / "over.qcow2"
+
+    make_overlay(tmp_path / "disk.img", disk)
+
+    assert (programs.folder / "qemu-img.mode").read_text() == "600\n"
+
+
 def test_the_nodes_of_a_lab_have_overlays_of_their_own(programs: Programs, tmp_path: Path) -> None:
     base, lab = tmp_path / "prepared", tmp_path / "lab"
+    lab.mkdir()
     made = [
         overlays(Disks.of(node, base, artefacts=ARTEFACTS), node, lab)
         for node in ("control-1", "worker-1")

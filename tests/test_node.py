@@ -51,7 +51,7 @@ def node(access: Access, programs: Programs) -> Node:
 
 def options(config: Path) -> dict[str, str]:
     lines = [line.split(maxsplit=1) for line in config.read_text().splitlines()]
-    return {name: value for name, value in lines}  # noqa: C416 - pairs, says mypy
+    return {name: value.strip('"').replace("%%", "%") for name, value in lines}
 
 
 def test_the_way_to_a_node_is_its_port_on_this_machine(access: Access, tmp_path: Path) -> None:
@@ -67,12 +67,28 @@ def test_nothing_is_trusted_on_first_use(access: Access) -> None:
 
     assert config["StrictHostKeyChecking"] == "yes"
     assert config["HostKeyAlias"] == "node-1"
+    assert config["GlobalKnownHostsFile"] == "/dev/null"
     with open(config["UserKnownHostsFile"]) as known:  # noqa: PTH123 - as ssh would
         assert known.read() == "node-1 ssh-ed25519 AAAAC3Nz\n"
 
 
 def test_nobody_is_ever_asked_for_a_password(access: Access) -> None:
     assert options(access.ssh_config)["BatchMode"] == "yes"
+
+
+@pytest.mark.skipif(shutil.which("ssh") is None, reason="needs ssh(1)")
+def test_a_folder_may_be_called_anything(tmp_path: Path) -> None:
+    sockets = tmp_path / "50 %h of it"
+    sockets.mkdir()
+    public = tmp_path / "host.pub"
+    public.write_text("ssh-ed25519 AAAAC3Nz kata-lab\n")
+    access = Access.make(
+        name="node-1", port=40022, key=sockets / "client", host_key=public, sockets=sockets
+    )
+
+    said = command.run([*access.ssh("-G")], timeout_s=20).stdout.splitlines()
+
+    assert f"controlpath {sockets}/node-1" in said
 
 
 @pytest.mark.skipif(shutil.which("ssh") is None, reason="needs ssh(1)")

@@ -268,6 +268,15 @@ OTHERS: dict[str, Callable[[Preparing], Disks]] = {
 }
 
 
+def test_disks_that_an_older_lab_has_left_readable_are_so_no_more(preparing: Preparing) -> None:
+    disks = preparing.disks()
+    disks.root.chmod(0o644)
+
+    preparing.disks()
+
+    assert disks.root.stat().st_mode & 0o777 == 0o600
+
+
 @pytest.mark.parametrize("other", OTHERS)
 def test_another_kind_of_node_has_disks_of_its_own(other: str, preparing: Preparing) -> None:
     disks = preparing.disks()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import socket
 import xml.etree.ElementTree as ET
 from dataclasses import replace
@@ -122,6 +123,25 @@ def test_only_its_owner_reaches_a_labs_sockets_and_keys(ground: Ground) -> None:
     assert sockets.parent == ground.runtime
     assert sockets.stat().st_mode & 0o777 == 0o700
     assert len(str(sockets.relative_to(ground.runtime))) < 20  # of the 108 that a socket has
+
+
+def test_what_gives_access_is_its_owners_alone_and_on_no_command_line(ground: Ground) -> None:
+    lab = bring_up(ground.start)
+
+    (node,) = lab.record.nodes
+    made = [*lab.folder.rglob("*"), *Path(node.sockets).rglob("*")]
+    secret = [path for path in made if path.is_file() and _gives_access(path)]
+    assert {path.name for path in secret} == {
+        *("client", "host", "node-1-host-key", "node-1-root.qcow2", "node-1-data.qcow2"),
+    }
+    assert {path.stat().st_mode & 0o077 for path in secret if path.parent == lab.folder} == {0}
+    xml = ground.xml(node.domain)
+    assert base64.b64encode(b"private\n").decode() not in xml
+    assert f"{lab.folder}/node-1-host-key" in xml
+
+
+def _gives_access(path: Path) -> bool:
+    return path.suffix == ".qcow2" or path.read_text() == "private\n"
 
 
 def test_a_node_writes_to_overlays(ground: Ground) -> None:

@@ -1,4 +1,10 @@
-"""What a node is told at power-on: systemd credentials in SMBIOS OEM strings, and ssh keys."""
+"""
+What a node is told at power-on: systemd credentials, and among them ssh keys.
+
+What anybody may know is on QEMU's command line, as SMBIOS OEM strings. A secret is a file that
+only QEMU's user may read, and reaches the node by QEMU's firmware configuration (fw_cfg):
+a command line can be read by every user of this machine.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from lab.command import run
+from lab.files import write_atomic
 from lab.virt.xml import MANAGEMENT_MAC
 
 if TYPE_CHECKING:
@@ -53,11 +60,25 @@ def make_keys(folder: Path) -> Keys:
     return Keys(client=_make_key(folder / "client"), host=_make_key(folder / "host"))
 
 
+def secrets(keys: Keys, folder: Path, *, host_name: str) -> dict[str, Path]:
+    """
+    Put what only the node may know into *folder*, which QEMU's user may enter.
+
+    libvirt makes that user the owner of each file for as long as the node runs.
+
+    Returns:
+        The files, by the name of the credential that each is.
+    """
+    path = folder / f"{host_name}-host-key"
+    write_atomic(path, keys.host.private.read_bytes(), mode=0o600)
+    return {"lab.ssh_host_ed25519_key": path}
+
+
 def credentials(
     *, host_name: str, keys: Keys, networks: Mapping[str, str] | None = None
 ) -> tuple[str, ...]:
     """
-    The OEM strings of a node.
+    The OEM strings of a node: nothing in them is a secret.
 
     Format: systemd.system-credentials(7), "io.systemd.credential.binary:NAME=BASE64".
 
@@ -68,7 +89,6 @@ def credentials(
     values = {
         "system.hostname": host_name,
         "ssh.authorized_keys.root": keys.client.public.read_text(),
-        "lab.ssh_host_ed25519_key": keys.host.private.read_text(),
         "network.network.50-mgmt": MANAGEMENT_NETWORK,
         **(networks or {}),
     }

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import logging
-import xml.etree.ElementTree as ET
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import libvirt
 
+from lab.decode import DecodeError, xml
 from lab.errors import ProvisionError
 from lab.virt.xml import APPARMOR, ownership
 
@@ -70,9 +70,18 @@ def emulator_problem(connection: Connection, emulator: Path) -> str:
 
 
 def confined_by(connection: Connection) -> str | None:
-    """The security model in force whose profiles list the programs a machine may run."""
-    capabilities = connection.call("reading capabilities", connection.raw.getCapabilities)
-    models = ET.fromstring(capabilities).findall("host/secmodel/model")  # noqa: S314 - libvirt's
+    """
+    The security model in force whose profiles list the programs a machine may run.
+
+    Raises:
+        ProvisionError: if libvirt's answer cannot be read.
+    """
+    answer = connection.call("reading capabilities", connection.raw.getCapabilities)
+    try:
+        models = xml(answer).findall("host/secmodel/model")
+    except DecodeError as error:
+        problem = f"libvirt's capabilities cannot be read: {error}"
+        raise ProvisionError(problem, remedy="look at them: `virsh capabilities`") from error
     return next((APPARMOR for model in models if model.text == APPARMOR), None)
 
 

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import xml.etree.ElementTree as ET
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from lab import decode
+
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
 QEMU_NAMESPACE = "http://libvirt.org/schemas/domain/qemu/1.0"
@@ -27,6 +30,8 @@ TSC = "tsc=reliable"
 this the node's clock is the HPET, which QEMU emulates in software, and KVM keeps moving its guests'
 TSC to catch up with that: now and then a guest's timer then fires for ever."""
 APPARMOR = "apparmor"
+FIRMWARE_CREDENTIALS = "opt/io.systemd.credentials"
+"""Where systemd looks for credentials in QEMU's firmware configuration, since version 252."""
 
 
 class Accelerator(StrEnum):
@@ -83,6 +88,8 @@ class DomainSpec:
     """On 127.0.0.1, forwarded to the node's port 22."""
     credentials: tuple[str, ...]
     """SMBIOS OEM strings that systemd imports as credentials (systemd.system-credentials(7))."""
+    secrets: Mapping[str, Path] = field(default_factory=dict)
+    """By name: credentials in files, which no command line shows."""
     emulator: Path | None = None
     """The QEMU that runs the domain; None is the machine's own."""
     artefact_disk: Path | None = None
@@ -115,7 +122,10 @@ def domain_xml(spec: DomainSpec) -> str:
 
 def ownership(xml: str) -> Ownership | None:
     """Whose the domain is that libvirt describes as *xml*; None if it is not the lab's."""
-    found = ET.fromstring(xml).find(f"metadata/{{{LAB_NAMESPACE}}}lab")  # noqa: S314 - libvirt's
+    try:
+        found = decode.xml(xml).find(f"metadata/{{{LAB_NAMESPACE}}}lab")
+    except decode.DecodeError:
+        return None
     if found is None or not found.text:
         return None
     said = {name: found.get(name, "") for name in ("owner", "home", "run")}
@@ -139,6 +149,10 @@ def _add_boot(domain: ET.Element, spec: DomainSpec) -> None:
     strings = _child(_child(domain, "sysinfo", type="smbios"), "oemStrings")
     for credential in spec.credentials:
         _text(strings, "entry", credential)
+    if spec.secrets:
+        firmware = _child(domain, "sysinfo", type="fwcfg")
+        for name, path in spec.secrets.items():
+            _child(firmware, "entry", name=f"{FIRMWARE_CREDENTIALS}/{name}", file=str(path))
 
 
 def _add_processor(domain: ET.Element, spec: DomainSpec) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from lab.command import run
-from lab.virt.credentials import KeyPair, Keys, credentials, make_keys
+from lab.virt.credentials import KeyPair, Keys, credentials, make_keys, secrets
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -48,11 +48,15 @@ def test_a_folder_that_others_may_have_filled_is_not_used(tmp_path: Path) -> Non
 
 
 @pytest.fixture
-def told(tmp_path: Path) -> dict[str, str]:
-    """The credentials of a node, decoded, by name."""
+def keys(tmp_path: Path) -> Keys:
     for name in ("client", "client.pub", "host", "host.pub"):
         (tmp_path / name).write_text(f"the file {name}\n")
-    keys = Keys(client=KeyPair(tmp_path / "client"), host=KeyPair(tmp_path / "host"))
+    return Keys(client=KeyPair(tmp_path / "client"), host=KeyPair(tmp_path / "host"))
+
+
+@pytest.fixture
+def told(keys: Keys) -> dict[str, str]:
+    """What of a node's credentials is on a command line, decoded, by name."""
     found = {}
     for text in credentials(host_name="node-1", keys=keys):
         name, _, value = text.removeprefix("io.systemd.credential.binary:").partition("=")
@@ -64,14 +68,23 @@ def test_a_node_is_told_its_name_its_keys_and_its_address(told: dict[str, str]) 
     assert set(told) == {
         "system.hostname",
         "ssh.authorized_keys.root",
-        "lab.ssh_host_ed25519_key",
         "network.network.50-mgmt",
     }
     assert told["system.hostname"] == "node-1"
     assert "Address=10.0.2.15/24" in told["network.network.50-mgmt"].splitlines()
 
 
-def test_the_clients_private_key_stays_here(told: dict[str, str]) -> None:
+def test_no_private_key_is_on_a_command_line(told: dict[str, str]) -> None:
     assert told["ssh.authorized_keys.root"] == "the file client.pub\n"
-    assert told["lab.ssh_host_ed25519_key"] == "the file host\n"
-    assert "the file client\n" not in told.values()
+    assert not {"the file client\n", "the file host\n"} & set(told.values())
+
+
+def test_the_nodes_own_key_is_handed_over_in_a_file_that_only_its_owner_reads(
+    keys: Keys, tmp_path: Path
+) -> None:
+    handed = secrets(keys, tmp_path / "lab", host_name="node-1")
+
+    assert {name: path.read_text() for name, path in handed.items()} == {
+        "lab.ssh_host_ed25519_key": "the file host\n"
+    }
+    assert {mode(path) for path in handed.values()} == {0o600}

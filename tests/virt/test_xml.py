@@ -43,6 +43,7 @@ SPEC = DomainSpec(
         "io.systemd.credential.binary:system.hostname=bm9kZS0x",
         "io.systemd.credential.binary:ssh.authorized_keys.root=c3NoLWVkMjU1MTkgQUFBQQo=",
     ),
+    secrets={"lab.ssh_host_ed25519_key": Path("/labs/lab-embedded-c0ffee/node-1-host-key")},
 )
 
 PAIR = load_topology("k8s-calico-kata")
