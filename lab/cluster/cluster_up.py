@@ -7,6 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from lab.cluster import diagnosis, kube_node, state
+from lab.cluster.kubeadm import Invitation
 from lab.errors import ClusterError, CommandError, NotReadyError
 from lab.together import together
 from lab.wait import Pending, wait_for
@@ -59,10 +60,11 @@ def make(nodes: ClusterNodes, topology: Topology, parts: ClusterParts) -> None:
     _kubeadm(first, kube_node.INIT, "kubeadm makes no control plane", log=kube_node.INIT_LOG)
     _run(first, kube_node.APPLY, "the API takes no objects", timeout_s=APPLY_TIMEOUT_S)
     if nodes.workers:
-        ca_hash = first.script(kube_node.CA_HASH, timeout_s=ASK_TIMEOUT_S).strip()
+        said = first.script(kube_node.INVITATION, timeout_s=ASK_TIMEOUT_S)
+        invitation = Invitation.read(said)
         together(
             [
-                partial(_join, node, kube_node.join_script(topology, parts, spec, ca_hash=ca_hash))
+                partial(_join, node, kube_node.join_script(topology, parts, spec, invitation))
                 for node, spec in zip(nodes.workers, topology.workers, strict=True)
             ]
         )

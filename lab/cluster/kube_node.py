@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from lab.cluster import artefact_disk, cri_node, documents, kubeadm, kubelet, objects
-from lab.cluster.kubeadm import ClusterSpec, Member
+from lab.cluster.kubeadm import ClusterSpec, Invitation, Member
 from lab.node import NODE_ADDRESS
 from lab.storage.backend import Snapshotter
 from lab.topology import Role
@@ -30,7 +30,6 @@ KUBECTL = f"kubectl --kubeconfig {ADMIN}"
 CREATE = "create --validate=false"
 """Not apply, and without kubectl's own validation: for either the API first puts its whole
 description together, which takes it long on an emulated node. It validates all the same."""
-TOKEN = "katlab.0123456789abcdef"  # noqa: S105 - of a cluster that nobody else can reach
 INIT_LOG = "/var/log/kubeadm-init.log"
 JOIN_LOG = "/var/log/kubeadm-join.log"
 PINNED = "io.cri-containerd.pinned=pinned"
@@ -63,18 +62,26 @@ and again while the API itself lacks the processor on a node that is emulated.
 """
 START_WORKER = "systemctl start kubelet\n"
 """Once the API answers."""
-END_WORKER = """\
+END_WORKER = f"""\
+rm -f {FOLDER}/join.yaml {JOIN_LOG}
 systemctl stop kubelet
 crictl rmp -af >/dev/null 2>&1 || true
 """
 """Ends all pods, so that none is found half alive at the next start."""
 END = f"""\
+{KUBECTL} --namespace kube-system delete secrets --wait=false \
+--field-selector type=bootstrap.kubernetes.io/token >/dev/null
+rm -f {INIT_LOG}
 {END_WORKER}mkdir -p {FOLDER}/later
 mv {" ".join(f"{MANIFESTS}/{name}" for name in LATER)} {FOLDER}/later/
 """
-"""The same where the control plane is; last, since the plugin of the pods' network asks it."""
-CA_HASH = f"grep -o 'sha256:[0-9a-f]*' {INIT_LOG} | tail -n 1 | grep .\n"
-"""How the workers know the cluster's CA: kubeadm ends with the command by which they may join."""
+"""
+The same where the control plane is; last, since the plugin of the pods' network asks it.
+
+First of all, what let workers join is taken back: a prepared cluster lets nobody else in.
+"""
+INVITATION = f"tail -n 5 {INIT_LOG}\n"
+"""kubeadm ends with the command by which workers may join; :class:`Invitation` reads it."""
 
 
 def member(node: NodeSpec) -> Member:
@@ -87,21 +94,23 @@ def cluster_spec(topology: Topology, parts: ClusterParts) -> ClusterSpec:
     return ClusterSpec(
         version=parts.version,
         control_plane=member(topology.control_plane),
-        token=TOKEN,
         is_single=len(topology.nodes) == 1,
     )
 
 
 def making(topology: Topology, parts: ClusterParts) -> str:
-    """All that makes a cluster of nodes that are laid out, but for the hash of its CA."""
-    joins = (join_script(topology, parts, worker, ca_hash="") for worker in topology.workers)
+    """All that makes a cluster of nodes that are laid out, but for what lets workers join."""
+    nobody = Invitation("", "")
+    joins = (join_script(topology, parts, worker, nobody) for worker in topology.workers)
     return INIT + APPLY + "".join(joins) + END
 
 
-def join_script(topology: Topology, parts: ClusterParts, worker: NodeSpec, *, ca_hash: str) -> str:
+def join_script(
+    topology: Topology, parts: ClusterParts, worker: NodeSpec, invitation: Invitation
+) -> str:
     """What makes a node of *worker*, which is laid out, a node of the cluster."""
     spec = cluster_spec(topology, parts)
-    order = kubeadm.join_configuration(spec, member(worker), ca_hash=ca_hash)
+    order = kubeadm.join_configuration(spec, member(worker), invitation)
     return _write(f"{FOLDER}/join.yaml", order) + JOIN
 
 

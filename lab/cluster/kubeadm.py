@@ -7,11 +7,13 @@ control plane on one node, so nothing is elected; its etcd runs as kubeadm's sta
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from lab.cluster import kubelet
 from lab.cluster.documents import for_people
+from lab.errors import ClusterError
 
 if TYPE_CHECKING:
     from lab.cluster.documents import Document
@@ -76,10 +78,38 @@ class ClusterSpec:
     version: str
     """Of Kubernetes, as in ``v1.36.2``. Named, since kubeadm would ask the internet."""
     control_plane: Member
-    token: str
-    """With which workers join, as kubeadm wants it: six characters, a dot, sixteen more."""
     is_single: bool
     """Whether the control plane's node is the only one, and so runs the sandboxes too."""
+
+
+@dataclass(frozen=True, slots=True)
+class Invitation:
+    """By what a worker joins: kubeadm makes it with the control plane, and it lasts no longer."""
+
+    token: str
+    """Six characters, a dot, sixteen more."""
+    ca_hash: str
+    """``sha256:`` and the digest of the public key of the cluster's CA."""
+
+    @classmethod
+    def read(cls, said: str) -> Invitation:
+        """
+        Read what kubeadm *said* last: the command by which a worker may join.
+
+        Raises:
+            ClusterError: if there is none in it.
+        """
+        token, ca_hash = _TOKEN.search(said), _CA_HASH.search(said)
+        if token is None or ca_hash is None:
+            raise ClusterError(
+                "kubeadm says no command by which a worker could join",
+                remedy="read its log on the control plane's node, and lab/cluster/kubeadm.py",
+            )
+        return cls(token[1], ca_hash[0])
+
+
+_TOKEN = re.compile(r"--token ([a-z0-9]{6}\.[a-z0-9]{16})\b")
+_CA_HASH = re.compile(r"sha256:[0-9a-f]{64}\b")
 
 
 def init_configuration(spec: ClusterSpec) -> str:
@@ -87,12 +117,8 @@ def init_configuration(spec: ClusterSpec) -> str:
     return for_people((_init(spec), _cluster(spec), kubelet.configuration(), _kube_proxy()))
 
 
-def join_configuration(spec: ClusterSpec, member: Member, *, ca_hash: str) -> str:
-    """
-    The text of ``kubeadm join --config`` on *member*.
-
-    *ca_hash* is ``sha256:`` and the digest of the public key of the cluster's CA.
-    """
+def join_configuration(spec: ClusterSpec, member: Member, invitation: Invitation) -> str:
+    """The text of ``kubeadm join --config`` on *member*."""
     return for_people(
         [
             {
@@ -101,8 +127,8 @@ def join_configuration(spec: ClusterSpec, member: Member, *, ca_hash: str) -> st
                 "discovery": {
                     "bootstrapToken": {
                         "apiServerEndpoint": f"{spec.control_plane.address}:{API_PORT}",
-                        "token": spec.token,
-                        "caCertHashes": [ca_hash],
+                        "token": invitation.token,
+                        "caCertHashes": [invitation.ca_hash],
                     }
                 },
                 "nodeRegistration": _registration(member),
@@ -127,7 +153,6 @@ def _init(spec: ClusterSpec) -> Document:
     return {
         "apiVersion": API,
         "kind": "InitConfiguration",
-        "bootstrapTokens": [{"token": spec.token, "ttl": "24h0m0s"}],
         "localAPIEndpoint": {"advertiseAddress": own.address, "bindPort": API_PORT},
         "nodeRegistration": {**_registration(own), **taints},
         # Nothing here looks a name up.

@@ -24,13 +24,18 @@ WORKER = kubeadm.Member(name="worker-1", address="198.18.1.2")
 SPEC = kubeadm.ClusterSpec(
     version="v1.36.2",
     control_plane=kubeadm.Member(name="control-1", address="198.18.1.1"),
-    token="abcdef.0123456789abcdef",  # noqa: S106 - a token that nobody has
     is_single=False,
 )
-SINGLE = kubeadm.ClusterSpec(
-    version=SPEC.version, control_plane=SPEC.control_plane, token=SPEC.token, is_single=True
-)
+SINGLE = kubeadm.ClusterSpec(version=SPEC.version, control_plane=SPEC.control_plane, is_single=True)
 CA_HASH = f"sha256:{'0f' * 32}"
+INVITATION = kubeadm.Invitation("abcdef.0123456789abcdef", CA_HASH)
+SAID = f"""\
+Then you can join any number of worker nodes by running the following on each as root:
+
+kubeadm join 198.18.1.1:6443 --token {INVITATION.token} \\
+\t--discovery-token-ca-cert-hash {CA_HASH}
+"""
+"""How kubeadm ends."""
 
 
 def handler(cell: str) -> Handler:
@@ -70,7 +75,7 @@ FILES: Mapping[str, Callable[[], str]] = {
     "containerd.toml": _containerd,
     "kubeadm-init.yaml": lambda: kubeadm.init_configuration(SPEC),
     "kubeadm-init-single.yaml": lambda: kubeadm.init_configuration(SINGLE),
-    "kubeadm-join.yaml": lambda: kubeadm.join_configuration(SPEC, WORKER, ca_hash=CA_HASH),
+    "kubeadm-join.yaml": lambda: kubeadm.join_configuration(SPEC, WORKER, INVITATION),
     "patches.json": lambda: json.dumps(kubeadm.patches(), indent=2) + "\n",
     "kubelet.service": lambda: kubelet.UNIT,
     "10-kubeadm.conf": lambda: kubelet.DROP_IN,

@@ -12,7 +12,7 @@ from lab.cluster.kit import Kit
 from lab.errors import ClusterError, told
 from lab.loader import load_topology
 from tests.cluster import built, recorded
-from tests.cluster.specimens import CA_HASH
+from tests.cluster.specimens import CA_HASH, SAID
 from tests.runtime.fake_node import FakeNode, completed, gathered
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ def worker(tmp_path: Path, node: FakeNode) -> FakeNode:
     """A second node, and a control plane that knows of it."""
     node.name = "control-1"
     node.reply("get nodes,pods", up("control-1", "worker-1"))
-    node.reply("grep -o 'sha256:", f"{CA_HASH}\n")
+    node.reply(kube_node.INVITATION, SAID)
     return FakeNode(tmp_path, name="worker-1")
 
 

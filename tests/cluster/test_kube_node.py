@@ -16,7 +16,7 @@ from lab.image.build import WorkloadImage
 from lab.loader import load_topology
 from lab.matrix import Runtime
 from tests.cluster import built
-from tests.cluster.specimens import CA_HASH, DATA
+from tests.cluster.specimens import DATA, INVITATION
 from tests.cluster.test_cri_node import heredoc
 
 if TYPE_CHECKING:
@@ -111,7 +111,7 @@ def test_every_script_is_one_that_a_shell_understands(tmp_path: Path) -> None:
         kube_node.END,
         kube_node.layout_script(kit, PAIR, PAIR.node),
         kube_node.making(PAIR, kube_node.parts_of(kit)),
-        kube_node.CA_HASH,
+        kube_node.INVITATION,
         kube_node.START_WORKER,
     )
 
@@ -197,10 +197,10 @@ def test_of_two_nodes_only_the_control_plane_has_orders_for_a_control_plane(kit:
 
 
 def test_a_worker_is_told_whom_to_join_and_by_what_to_know_it(kit: Kit) -> None:
-    script = kube_node.join_script(PAIR, kube_node.parts_of(kit), PAIR.node, ca_hash=CA_HASH)
+    script = kube_node.join_script(PAIR, kube_node.parts_of(kit), PAIR.node, INVITATION)
 
     assert heredoc(script, "/etc/kubernetes/lab/join.yaml") == (
-        (DATA / "kubeadm-join.yaml").read_text().replace("abcdef.", "katlab.")
+        (DATA / "kubeadm-join.yaml").read_text()
     )
     assert script.endswith(kube_node.JOIN)
 
@@ -223,17 +223,11 @@ def test_all_that_makes_a_cluster_tells_one_kind_from_another(kit: Kit) -> None:
     assert kube_node.making(PAIR, parts).count("kubeadm join") == 1
 
 
-def test_the_hash_of_the_ca_is_kubeadms_own_last_word(tmp_path: Path) -> None:
-    log = tmp_path / "init.log"
-    log.write_text(
-        "[certs] Using certificateDir folder\n"
-        "kubeadm join 198.18.1.1:6443 --token katlab.0123456789abcdef \\\n"
-        f"\t--discovery-token-ca-cert-hash {CA_HASH} \n"
-    )
+def test_what_let_workers_join_is_taken_back_before_the_cluster_ends() -> None:
+    withdraw, forget, *rest = kube_node.END.splitlines()
 
-    script = kube_node.CA_HASH.replace(kube_node.INIT_LOG, str(log))
-    done = subprocess.run(
-        ["/bin/sh", "-eu"], input=script, capture_output=True, text=True, check=True
-    )
-
-    assert done.stdout.strip() == CA_HASH
+    assert " delete secrets --wait=false " in withdraw
+    assert "type=bootstrap.kubernetes.io/token" in withdraw
+    assert forget == f"rm -f {kube_node.INIT_LOG}"
+    assert f"rm -f {kube_node.FOLDER}/join.yaml {kube_node.JOIN_LOG}" in rest
+    assert rest[-1].startswith("mv ")

@@ -2,11 +2,13 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 import yaml
 
 from lab.cluster import kubeadm, kubelet
 from lab.cluster.kata_config import AGENT_TIMEOUT_S, CONTAINER_TIMEOUT_S
-from tests.cluster.specimens import CA_HASH, SINGLE, SPEC, WORKER
+from lab.errors import ClusterError
+from tests.cluster.specimens import CA_HASH, INVITATION, SAID, SINGLE, SPEC, WORKER
 
 
 def by_kind(text: str) -> dict[str, dict[str, Any]]:
@@ -33,11 +35,11 @@ def test_only_a_single_node_runs_pods_beside_its_control_plane() -> None:
 
 
 def test_a_worker_joins_by_token_and_by_the_key_of_the_authority() -> None:
-    join = by_kind(kubeadm.join_configuration(SPEC, WORKER, ca_hash=CA_HASH))["JoinConfiguration"]
+    join = by_kind(kubeadm.join_configuration(SPEC, WORKER, INVITATION))["JoinConfiguration"]
 
     assert join["discovery"]["bootstrapToken"] == {
         "apiServerEndpoint": "198.18.1.1:6443",
-        "token": SPEC.token,
+        "token": INVITATION.token,
         "caCertHashes": [CA_HASH],
     }
     assert join["nodeRegistration"]["name"] == "worker-1"
@@ -82,3 +84,17 @@ def test_static_pods_are_given_time() -> None:
 def test_the_kubelet_is_more_patient_than_katas_agent() -> None:
     assert kubelet.configuration()["runtimeRequestTimeout"] == "15m"
     assert AGENT_TIMEOUT_S + CONTAINER_TIMEOUT_S < 15 * 60
+
+
+def test_an_invitation_is_what_kubeadm_said_last() -> None:
+    assert kubeadm.Invitation.read(SAID) == INVITATION
+
+
+def test_no_token_is_known_before_kubeadm_makes_one() -> None:
+    assert "bootstrapTokens" not in by_kind(kubeadm.init_configuration(SPEC))["InitConfiguration"]
+
+
+@pytest.mark.parametrize("said", ["", SAID.replace("abcdef.", "abcdef$(reboot)."), CA_HASH])
+def test_no_invitation_is_an_error(said: str) -> None:
+    with pytest.raises(ClusterError, match="no command by which"):
+        kubeadm.Invitation.read(said)
