@@ -118,6 +118,13 @@ def statistics(session: nox.Session) -> None:
     )
 
 
+@nox.session(requires=["dev"], venv_backend="none", default=False)
+def fuzz(session: nox.Session) -> None:
+    """Feed every parser and loader with damaged input, LAB_FUZZ_EXAMPLES (2000) times each."""
+    tests = ("tests/fuzz", *session.posargs)
+    session.run(_python(session, "dev"), "-m", "pytest", "-m", "slow", *tests)
+
+
 @nox.session(default=False)
 def lock(session: nox.Session) -> None:
     """Pin requirements/*.txt again; `-- --upgrade` moves to the newest versions."""

@@ -15,12 +15,13 @@ from typing import Annotated
 
 import msgspec
 
+from lab.decode import DecodeError, toml_as
 from lab.errors import ExpectationError
 from lab.matrix import KATA, Cell, Network, Runtime, Storage, Vmm
 
 EXPECTATIONS_FILE = Path(__file__).with_suffix(".toml")
 
-Version = Annotated[str, msgspec.Meta(pattern=r"^\d+\.\d+\.\d+$")]
+Version = Annotated[str, msgspec.Meta(pattern=r"^\d{1,9}\.\d{1,9}\.\d{1,9}\Z")]
 Text = Annotated[str, msgspec.Meta(min_length=1)]
 
 
@@ -164,11 +165,11 @@ def load(path: Path = EXPECTATIONS_FILE) -> Expectations:
         ExpectationError: if the file is missing or wrong.
     """
     try:
-        return msgspec.toml.decode(path.read_bytes(), type=Expectations)
+        return toml_as(path.read_bytes(), Expectations)
     except OSError as error:
         problem = f"{path}: {error.strerror}"
         raise ExpectationError(problem, remedy="restore the file") from error
-    except (msgspec.DecodeError, ValueError) as error:
+    except DecodeError as error:
         remedy = "correct the line; the head of the file describes every key"
         raise ExpectationError(f"{path}: {error}", remedy=remedy) from error
 

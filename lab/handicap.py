@@ -12,13 +12,15 @@ Pure: the limits, the shell lines that set them, and what proves that they are i
 
 from __future__ import annotations
 
-import json
 import math
 from collections import defaultdict
 from dataclasses import dataclass, field
 from statistics import geometric_mean
 from typing import TYPE_CHECKING
 
+import msgspec
+
+from lab.decode import json_as
 from lab.design import held_by
 from lab.network.pod import INTERFACE
 from lab.outcome import Fact
@@ -121,6 +123,17 @@ def handicap_of(cell: Cell, plain: Iterable[Sample], *, pod: Pod) -> Handicap:
     )
 
 
+class _Rate(msgspec.Struct):
+    rate: float
+
+
+class _Bucket(msgspec.Struct):
+    """A qdisc as ``tc -j`` has it."""
+
+    kind: str
+    options: _Rate
+
+
 def _burst_bytes(rate_bps: float) -> int:
     return max(LEAST_BURST_BYTES, math.ceil(rate_bps * BURST_S / 8))
 
@@ -133,7 +146,7 @@ def _way_to(pod: Pod) -> str:
 def _rate_bps(answer: str) -> float | None:
     """The rate of the token bucket in the answer of ``tc -j``, which has bytes a second."""
     try:
-        (qdisc,) = json.loads(answer)
-        return 8.0 * qdisc["options"]["rate"] if qdisc["kind"] == "tbf" else None
-    except (ValueError, KeyError, TypeError):
+        (qdisc,) = json_as(answer, list[_Bucket])
+    except ValueError:  # no such answer, or not one qdisc
         return None
+    return 8.0 * qdisc.options.rate if qdisc.kind == "tbf" else None

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from lab import command
+from lab.decode import DecodeError, json_as
 from lab.errors import HostError, NotReadyError
 from lab.files import state_dir, write_atomic
 from lab.scratch import scratch
@@ -142,13 +143,20 @@ def kvm_problem(image: NodeImage) -> str:
         return problem
     path = state_dir() / PROBES
     key = _probe_key(image)
-    if path.exists():
-        known = msgspec.json.decode(path.read_bytes(), type=_Probe)
-        if known.key == key:
-            return known.problem
+    known = _known_probe(path)
+    if known and known.key == key:
+        return known.problem
     problem = _boot_to_marker(image)
     write_atomic(path, msgspec.json.encode(_Probe(key, problem)))
     return problem
+
+
+def _known_probe(path: Path) -> _Probe | None:
+    """What was found before; a note of it that is damaged is none."""
+    try:
+        return json_as(path.read_bytes(), _Probe)
+    except (FileNotFoundError, DecodeError):
+        return None
 
 
 def kvm_device_problem() -> str:
@@ -180,7 +188,7 @@ def facts() -> dict[str, str]:
 
 def qemu_version(program: str | Path = QEMU) -> str:
     """The first line of what a QEMU, the machine's own by default, says of itself."""
-    return command.run([program, "--version"], timeout_s=VERSION_TIMEOUT_S).stdout.splitlines()[0]
+    return _first_line(command.run([program, "--version"], timeout_s=VERSION_TIMEOUT_S).stdout)
 
 
 def _field(info: str, name: str) -> str:
@@ -209,6 +217,10 @@ def _machine() -> str:
     if own == UNKNOWN:
         return UNKNOWN
     return hashlib.sha256(f"kata-lab {own}".encode()).hexdigest()[:MACHINE_ID_DIGITS]
+
+
+def _first_line(text: str) -> str:
+    return (text.splitlines() or [""])[0]
 
 
 def _total_memory_mib() -> int:

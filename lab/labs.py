@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from lab import ledger, owner
+from lab.decode import DecodeError, json_as
 from lab.errors import UsageError
 from lab.files import remove, state_dir, write_atomic
 from lab.node import Access, Node
@@ -104,8 +105,8 @@ class Mark(msgspec.Struct, frozen=True, kw_only=True):
     def read(cls, folder: Path) -> Mark | None:
         """What *folder* says of itself; None if it says nothing that can be read."""
         try:
-            return msgspec.json.decode((folder / OWNER).read_bytes(), type=cls)
-        except (OSError, msgspec.DecodeError):
+            return json_as((folder / OWNER).read_bytes(), cls)
+        except (OSError, DecodeError):
             return None
 
 
@@ -213,8 +214,8 @@ def console_tail(console: Path) -> str:
 def read_record(folder: Path) -> LabRecord | None:
     """What is on record of the lab in *folder*; None if nothing is that can be read."""
     try:
-        return msgspec.json.decode((folder / RECORD).read_bytes(), type=LabRecord)
+        return json_as((folder / RECORD).read_bytes(), LabRecord)
     except OSError:
         return None
-    except msgspec.DecodeError:  # another version of the lab made it; its ledger still holds
+    except DecodeError:  # another version of the lab made it, or it is torn; its ledger still holds
         return None

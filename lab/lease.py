@@ -23,6 +23,7 @@ from typing import IO, TYPE_CHECKING
 import msgspec
 
 from lab import owner
+from lab.decode import DecodeError, json_as
 from lab.errors import HostError
 from lab.files import hold, is_held, state_dir
 from lab.owner import Owner
@@ -139,8 +140,8 @@ def _files(place: Path) -> list[Path]:
 def _read(path: Path) -> Claim:
     """A claim; one that cannot be read, whoever made it, stands against everybody."""
     try:
-        return msgspec.json.decode(path.read_bytes(), type=Claim)
-    except (OSError, msgspec.DecodeError):
+        return json_as(path.read_bytes(), Claim)
+    except (OSError, DecodeError):
         nobody = Owner(pid=0, began=0, boot="", space="")
         return Claim(
             number=int(path.stem),

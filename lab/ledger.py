@@ -15,6 +15,7 @@ from typing import IO, TYPE_CHECKING
 import msgspec
 
 from lab import owner
+from lab.decode import DecodeError, json_as
 from lab.errors import ProvisionError
 from lab.files import append_line, hold, is_held, state_dir
 
@@ -77,8 +78,8 @@ class Ledger:
         entries = []
         for number, line in enumerate(lines, 1):
             try:
-                entries.append(msgspec.json.decode(line, type=Entry))
-            except msgspec.DecodeError as error:
+                entries.append(json_as(line, Entry))
+            except DecodeError as error:
                 if number < len(lines):  # only the last line may be torn: it was never acted on
                     raise ProvisionError(
                         f"{self.path}, line {number}, is damaged: {error}",

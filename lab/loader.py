@@ -8,6 +8,7 @@ from pathlib import Path
 
 import msgspec
 
+from lab.decode import DecodeError, toml_as
 from lab.errors import TopologyError
 from lab.topology import Binary, DataNetwork, NodeSpec, SandboxSpec, Topology
 
@@ -32,8 +33,8 @@ def load_topology(name: str, *, folder: Path = TOPOLOGIES) -> Topology:
         remedy = "name a file that can be read"
         raise TopologyError(f"{path}: {error.strerror}", remedy=remedy) from error
     try:
-        return msgspec.toml.decode(raw, type=Topology)
-    except (msgspec.ValidationError, msgspec.DecodeError, ValueError) as error:
+        return toml_as(raw, Topology)
+    except DecodeError as error:
         raise TopologyError(f"{path}: {error}", remedy=_remedy(str(error))) from error
 
 

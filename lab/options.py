@@ -139,7 +139,7 @@ def _path(text: str | None) -> Path | None:
 def _number(flag: str, text: str | None, *, least: int) -> int | None:
     if text is None:
         return None
-    if not text.isdecimal() or int(text) < least:
+    if not _NUMBER.fullmatch(text) or int(text) < least:
         raise UsageError(
             f"{flag}: {text!r} is not a number of at least {least}", remedy=f"write {flag} {least}"
         )
@@ -169,5 +169,6 @@ def share(flag: str, text: str | None) -> float | None:
     return part
 
 
-_PERCENT = re.compile(r"(\d+(?:\.\d+)?) ?%")
-_DURATION = re.compile(r"(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?")
+_PERCENT = re.compile(r"(\d{1,9}(?:\.\d{1,9})?) ?%")
+_NUMBER = re.compile(r"[0-9]{1,18}")
+_DURATION = re.compile(r"(?:(\d{1,9})h)?(?:(\d{1,9})m)?(?:(\d{1,9})s)?")

@@ -148,7 +148,10 @@ def foreign(before: Table, after: Table, own: Own) -> list[tuple[int, int, str]]
 
 
 def _process(match: re.Match[str]) -> Process | None:
-    fields = [int(word) for word in match["fields"].split()]
+    try:
+        fields = [int(word) for word in match["fields"].split()]
+    except ValueError:
+        return None
     if len(fields) <= START:
         return None
     return Process(

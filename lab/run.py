@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import msgspec
 
 from lab.contamination import to_be_used
+from lab.decode import DecodeError, json_as
 from lab.design import comparisons_of
 from lab.errors import StoreError, UsageError
 from lab.matrix import Cell
@@ -102,9 +103,13 @@ class Run:
         samples = _read_lines(path / SAMPLES, Sample, warnings)
         recorded = _read_lines(path / OUTCOMES, OutcomeRecord, warnings)
         looks = _read_lines(path / LOOKS, LookRecord, warnings)
-        planned = {boot.id for boot in (*header.plan.order, *repeats(header.plan))}
+        planned = {boot.id: boot for boot in (*header.plan.order, *repeats(header.plan))}
         strangers = {s.boot for s in samples} | {o.boot for o in recorded}
-        strangers -= planned
+        strangers -= planned.keys()
+        for sample in samples:
+            _check_place(path, sample.cell, planned.get(sample.boot))
+        for record in recorded:
+            _check_place(path, record.cell, planned.get(record.boot))
         if strangers:
             warnings.append(f"left out, as not in the plan: {', '.join(sorted(strangers))}")
         return cls(
@@ -292,6 +297,12 @@ def read_header(path: Path) -> RunHeader:
     return header
 
 
+def _check_place(path: Path, cell: str, boot: Boot | None) -> None:
+    """A record is of the *cell* that its boot was planned for."""
+    if boot is not None and cell != boot.cell_name:
+        raise _damaged(path, ValueError(f"boot {boot.id} is not of cell {cell!r}"))
+
+
 def _read_optional(path: Path, kind: type[T]) -> T | None:
     return _decode(path, kind) if path.exists() else None
 
@@ -306,16 +317,16 @@ def _read_lines(path: Path, kind: type[T], warnings: list[str]) -> tuple[T, ...]
     records = []
     for number, line in enumerate(lines, start=1):
         try:
-            records.append(msgspec.json.decode(line, type=kind))
-        except msgspec.DecodeError as error:
+            records.append(json_as(line, kind))
+        except DecodeError as error:
             raise _damaged(path, error, line=number) from error
     return tuple(records)
 
 
 def _decode(path: Path, kind: type[T]) -> T:
     try:
-        return msgspec.json.decode(_bytes(path), type=kind)
-    except msgspec.DecodeError as error:
+        return json_as(_bytes(path), kind)
+    except DecodeError as error:
         raise _damaged(path, error) from error
 
 

@@ -18,7 +18,7 @@ from lab.matrix import Cell, Runtime, control_of, in_order
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-_FORM = re.compile(r"(\d+)/(\d+)")
+_FORM = re.compile(r"(\d{1,9})/(\d{1,9})")
 
 
 @dataclass(frozen=True, slots=True)

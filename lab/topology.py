@@ -9,6 +9,7 @@ from ipaddress import IPv4Address, IPv4Network
 
 import msgspec
 
+from lab import names
 from lab.matrix import CONTROLS, KATA, Runtime
 
 HOST_NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
@@ -106,8 +107,7 @@ class Binary(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     binary: str
 
     def __post_init__(self) -> None:
-        if not self.binary.startswith("/"):
-            raise ValueError(f"binary {self.binary!r} is not an absolute path inside the node")
+        names.path(self.binary)  # it becomes part of shell lines
 
 
 class Topology(

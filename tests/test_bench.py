@@ -615,7 +615,7 @@ def show(
     rig.store.add_sample(
         Sample(
             metric=Metric(metric, Unit.BIT_PER_SECOND, Better.HIGHER, metric),
-            value=value, cell=cell, round=number, position=1, boot=TCFILTER, scenario="a",
+            value=value, cell=cell, round=number, position=1, boot=cell, scenario="a",
             started="", elapsed_s=1.0, raw=None, noise=noise or {}, attempt=attempt,
         )
     )  # fmt: skip

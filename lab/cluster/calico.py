@@ -7,6 +7,7 @@ manifest must be read by a person first.
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from copy import deepcopy
 from typing import TYPE_CHECKING, Any
 
@@ -70,25 +71,32 @@ def patched(manifest: Iterable[Document], *, has_bird: bool = True) -> tuple[Doc
         ClusterError: if the manifest lacks something that is to be changed.
     """
     documents = deepcopy(tuple(manifest))
-    config = _object(documents, "ConfigMap", CONFIG)["data"]
-    _replace(config, "veth_mtu", str(MTU_BYTES), of=CONFIG)
-    if not has_bird:
-        # The name of another backend starts neither BIRD nor confd (rc.local of calico/node).
-        _replace(config, "calico_backend", "vxlan", of=CONFIG)
-    _patch_node(_object(documents, "DaemonSet", NODE)["spec"]["template"]["spec"])
-    # A large program that tidies up after nodes and namespaces that are deleted: here none is.
-    _object(documents, "Deployment", CONTROLLERS)["spec"]["replicas"] = 0
+    with _known_shape():
+        config = _object(documents, "ConfigMap", CONFIG)["data"]
+        _replace(config, "veth_mtu", str(MTU_BYTES), of=CONFIG)
+        if not has_bird:
+            # The name of another backend starts neither BIRD nor confd (rc.local of calico/node).
+            _replace(config, "calico_backend", "vxlan", of=CONFIG)
+        _patch_node(_object(documents, "DaemonSet", NODE)["spec"]["template"]["spec"])
+        # A large program that tidies up after nodes and namespaces that are deleted: none is here.
+        _object(documents, "Deployment", CONTROLLERS)["spec"]["replicas"] = 0
     return documents
 
 
 def images(documents: Iterable[Document]) -> tuple[str, ...]:
-    """The images that the pods of *documents* run, each once, sorted."""
-    pods = (
-        document["spec"]["template"]["spec"]
-        for document in documents
-        if document["kind"] in {"DaemonSet", "Deployment"}
-    )
-    return tuple(sorted({container["image"] for pod in pods for container in _containers(pod)}))
+    """
+    The images that the pods of *documents* run, each once, sorted.
+
+    Raises:
+        ClusterError: if a pod in them is none.
+    """
+    with _known_shape():
+        pods = (
+            document["spec"]["template"]["spec"]
+            for document in documents
+            if document["kind"] in ("DaemonSet", "Deployment")
+        )
+        return tuple(sorted({container["image"] for pod in pods for container in _containers(pod)}))
 
 
 def _patch_node(pod: dict[str, Any]) -> None:
@@ -142,6 +150,15 @@ def _replace(table: dict[str, Any], key: str, value: object, *, of: str) -> None
     if key not in table:
         raise _changed(f"{of} has no {key}")
     table[key] = value
+
+
+@contextmanager
+def _known_shape() -> Iterator[None]:
+    """What is not where the lab looks for it is an error that says so."""
+    try:
+        yield
+    except (KeyError, IndexError, TypeError, AttributeError) as error:
+        raise _changed(f"it is built in another way ({type(error).__name__}: {error})") from error
 
 
 def _changed(lack: str) -> ClusterError:

@@ -10,15 +10,16 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
-from xml.etree import ElementTree
 
 import msgspec
 
+from lab.decode import DecodeError, xml
 from lab.errors import ToolOutputError
 from lab.matrix import KATA
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from xml.etree.ElementTree import Element
 
     from lab.matrix import Runtime
 
@@ -133,8 +134,8 @@ def summarise(report: str, *, handler: str, runtime: Runtime) -> Summary:
         ToolOutputError: if it is no such report.
     """
     try:
-        cases = list(ElementTree.fromstring(report).iter("testcase"))  # noqa: S314 - our own
-    except ElementTree.ParseError as error:
+        cases = list(xml(report).iter("testcase"))
+    except DecodeError as error:
         raise ToolOutputError(
             f"critest's report is no XML: {error}", remedy="read its output, beside the report"
         ) from error
@@ -147,7 +148,7 @@ def summarise(report: str, *, handler: str, runtime: Runtime) -> Summary:
     return Summary(handler=handler, passed=tuple(found.pop(_PASSED)), **found)
 
 
-def _kind(case: ElementTree.Element, name: str, runtime: Runtime) -> tuple[str, str]:
+def _kind(case: Element, name: str, runtime: Runtime) -> tuple[str, str]:
     """Which of a summary's lists a *case* belongs to, and what to note; to none, if it is none."""
     status, source = case.get("status"), _source(name, runtime)
     if status in {"skipped", "pending"}:
@@ -167,7 +168,7 @@ def _source(name: str, runtime: Runtime) -> str:
     return ""
 
 
-def _reason(name: str, case: ElementTree.Element) -> str:
+def _reason(name: str, case: Element) -> str:
     """Why a test was not run; empty if nobody asked for it."""
     for left in LEFT_OUT:
         if re.search(left.pattern, name):
@@ -176,7 +177,7 @@ def _reason(name: str, case: ElementTree.Element) -> str:
     return "" if said == _NOT_ASKED else f"critest says: {said}"
 
 
-def _message(case: ElementTree.Element) -> str:
+def _message(case: Element) -> str:
     for child in case:
         if message := child.get("message"):
             return " ".join(message.split())[:MESSAGE_CHARS]

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-import json
+import shlex
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+import msgspec
 
 from lab.cluster.parts import CONTROL_PLANE
+from lab.decode import DecodeError, json_as
 from lab.errors import ClusterError
 
 if TYPE_CHECKING:
@@ -24,6 +27,23 @@ COMPONENTS = (*OWN, "calico-node")
 OF_WORKERS = tuple(name for name in COMPONENTS if name not in CONTROL_PLANE)
 """Those that can run where no control plane is."""
 RUNNING = "CONTAINER_RUNNING"
+
+
+class _Named(msgspec.Struct):
+    name: str
+
+
+class _Container(msgspec.Struct):
+    """A container as ``crictl ps`` lists it; *created* is in ns, as a text."""
+
+    id: str
+    metadata: _Named
+    state: str
+    created: str = msgspec.field(name="createdAt")
+
+
+class _List(msgspec.Struct):
+    containers: list[_Container] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,19 +106,18 @@ def find(kubelet: str, containers: str, *, among: tuple[str, ...] = COMPONENTS) 
         container = newest.get(name)
         if container is None and name in CONTROL_PLANE:
             return Suspect(name, "was never started; the kubelet would start it", journal)
-        if container is not None and container["state"] != RUNNING:
-            state = container["state"].removeprefix("CONTAINER_").lower()
-            return Suspect(
-                name, f"is {state}", f"crictl logs --tail {TAIL_LINES} {container['id']}"
-            )
+        if container is not None and container.state != RUNNING:
+            state = container.state.removeprefix("CONTAINER_").lower()
+            log = f"crictl logs --tail {TAIL_LINES} {shlex.quote(container.id)}"
+            return Suspect(name, f"is {state}", log)
     return Suspect("kubelet", "runs, as all the others do", journal, is_at_fault=False)
 
 
-def _newest(containers: str) -> dict[str, dict[str, Any]]:
+def _newest(containers: str) -> dict[str, _Container]:
     """The newest container of each name."""
     try:
-        listed = json.loads(containers).get("containers") or []
-    except ValueError:
+        listed = json_as(containers, _List).containers or []
+    except DecodeError:
         return {}
-    listed.sort(key=lambda one: int(one["createdAt"]))
-    return {one["metadata"]["name"]: one for one in listed}
+    listed.sort(key=lambda one: (len(one.created), one.created))
+    return {one.metadata.name: one for one in listed}

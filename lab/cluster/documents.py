@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import yaml
 
+from lab.decode import DecodeError, guarded
 from lab.errors import ClusterError
 
 if TYPE_CHECKING:
@@ -25,12 +26,13 @@ def read(text: str, *, name: str) -> tuple[Document, ...]:
     """
     remedy = f"get {name} again: `lab artefacts fetch`"
     try:
-        documents = [each for each in yaml.safe_load_all(text) if each is not None]
-    except yaml.YAMLError as error:
+        documents = guarded(lambda: list(yaml.safe_load_all(text)), yaml.YAMLError)
+    except DecodeError as error:
         raise ClusterError(f"{name} is not YAML: {error}", remedy=remedy) from error
-    if not documents or not all(isinstance(d, dict) and "kind" in d for d in documents):
+    objects = tuple(document for document in documents if document is not None)
+    if not objects or not all(isinstance(one, dict) and "kind" in one for one in objects):
         raise ClusterError(f"{name} is no list of Kubernetes objects", remedy=remedy)
-    return tuple(documents)
+    return objects
 
 
 def for_kubectl(documents: Iterable[Document]) -> str:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
-from typing import Any
+
+import msgspec
 
 from lab.cluster.kube_node import KUBECTL
 from lab.cluster.objects import NAMESPACE
+from lab.decode import DecodeError, json_as, quoted
 
 KUBECTL_LAB = f"{KUBECTL} --namespace {NAMESPACE}"
 QUESTION = f"{KUBECTL_LAB} get pods,events -o json"
@@ -27,25 +28,66 @@ class PodState:
     runtime_class: str = ""
 
 
+class _Named(msgspec.Struct):
+    name: str = ""
+    uid: str = ""
+
+
+class _Condition(msgspec.Struct):
+    type: str
+    status: str
+
+
+class _Container(msgspec.Struct):
+    restarts: int = msgspec.field(name="restartCount", default=0)
+
+
+class _Status(msgspec.Struct):
+    phase: str = "unknown"
+    conditions: list[_Condition] = []
+    containers: list[_Container] = msgspec.field(name="containerStatuses", default_factory=list)
+
+
+class _Spec(msgspec.Struct):
+    runtime_class: str = msgspec.field(name="runtimeClassName", default="none")
+
+
+class _Item(msgspec.Struct):
+    """A pod, or an event about one."""
+
+    kind: str
+    metadata: _Named
+    spec: _Spec = msgspec.field(default_factory=_Spec)
+    status: _Status = msgspec.field(default_factory=_Status)
+    about: _Named = msgspec.field(name="involvedObject", default_factory=_Named)
+    reason: str = ""
+    message: str = ""
+
+
+class _List(msgspec.Struct):
+    items: list[_Item]
+
+
 def read(answer: str, *, name: str) -> PodState:
     """Read the answer to :data:`QUESTION` about the pod called *name*."""
     items = _items(answer)
-    pods = [one for one in items if one["kind"] == "Pod" and one["metadata"]["name"] == name]
+    pods = [one for one in items if one.kind == "Pod" and one.metadata.name == name]
     if not pods:
-        last = (answer.strip().splitlines() or ["nothing"])[-1]
-        return PodState(is_ready=False, restarts=0, waiting=f"no such pod: {last[:200]}")
+        last = quoted("\n".join(answer.strip().splitlines()[-1:]) or "nothing")
+        return PodState(is_ready=False, restarts=0, waiting=f"no such pod: {last}")
     pod = pods[0]
-    status = pod.get("status", {})
-    containers = status.get("containerStatuses", [])
-    conditions = {one["type"]: one["status"] for one in status.get("conditions", [])}
-    uid = pod["metadata"]["uid"]
-    failures = [_told(one) for one in items if one["kind"] == "Event" and _is_failure(one, uid)]
+    conditions = {condition.type: condition.status for condition in pod.status.conditions}
+    failures = [
+        f"{one.reason}: {one.message}"
+        for one in items
+        if one.kind == "Event" and one.about.uid == pod.metadata.uid and one.reason in FAILURES
+    ]
     return PodState(
         is_ready=conditions.get("Ready") == "True",
-        restarts=sum(one.get("restartCount", 0) for one in containers),
+        restarts=sum(container.restarts for container in pod.status.containers),
         failure=failures[-1] if failures else "",
-        waiting=status.get("phase", "unknown"),
-        runtime_class=pod["spec"].get("runtimeClassName", "none"),
+        waiting=pod.status.phase,
+        runtime_class=pod.spec.runtime_class,
     )
 
 
@@ -54,17 +96,8 @@ def events_question(name: str) -> str:
     return f"{KUBECTL_LAB} get events --field-selector involvedObject.name={name}"
 
 
-def _items(answer: str) -> list[dict[str, Any]]:
+def _items(answer: str) -> list[_Item]:
     try:
-        listed = json.loads(answer)["items"]
-    except (ValueError, KeyError, TypeError):
+        return json_as(answer, _List).items
+    except DecodeError:
         return []
-    return listed if isinstance(listed, list) else []
-
-
-def _is_failure(event: dict[str, Any], uid: str) -> bool:
-    return event["involvedObject"].get("uid") == uid and event.get("reason") in FAILURES
-
-
-def _told(event: dict[str, Any]) -> str:
-    return f"{event['reason']}: {event.get('message', '')}"

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated
+
+import msgspec
 
 from lab.cluster.objects import NAMESPACE
+from lab.decode import DecodeError, json_as, quoted
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -15,6 +17,51 @@ ON_EACH_NODE = ("kube-proxy", "calico-node")
 """The components of which every node has a pod."""
 BOOTED = "boot time"
 STATE = "nodes and pods"
+
+
+Moment = Annotated[datetime, msgspec.Meta(tz=True)]
+
+
+class _Metadata(msgspec.Struct):
+    name: str
+    namespace: str = ""
+
+
+class _Condition(msgspec.Struct):
+    type: str
+    status: str
+    heard: Moment | None = msgspec.field(name="lastHeartbeatTime", default=None)
+
+
+class _Running(msgspec.Struct):
+    started: Moment | None = msgspec.field(name="startedAt", default=None)
+
+
+class _State(msgspec.Struct):
+    running: _Running = msgspec.field(default_factory=_Running)
+
+
+class _Container(msgspec.Struct):
+    ready: bool
+    state: _State = msgspec.field(default_factory=_State)
+
+
+class _Status(msgspec.Struct):
+    phase: str = ""
+    conditions: list[_Condition] = []
+    containers: list[_Container] = msgspec.field(name="containerStatuses", default_factory=list)
+
+
+class _Item(msgspec.Struct):
+    """A node, or a pod."""
+
+    kind: str
+    metadata: _Metadata
+    status: _Status = msgspec.field(default_factory=_Status)
+
+
+class _List(msgspec.Struct):
+    items: list[_Item]
 
 
 def questions(kubectl: str) -> dict[str, str]:
@@ -32,51 +79,49 @@ def lacks(answers: Mapping[str, str], *, nodes: int, components: Iterable[str]) 
     A prepared cluster remembers what it was before the node started: what is older than the
     boot is not true any more. A new one has yet to make the pods of some *components*.
     """
-    booted, text = answers[BOOTED].strip(), answers[STATE]
     try:
-        items: list[dict[str, Any]] = json.loads(text)["items"]
-    except (ValueError, KeyError, TypeError):
-        return f"the API does not answer: {_last_line(text)}"
-    since = float(booted)
-    ready = [item for item in items if item["kind"] == "Node" and _is_ready_node(item, since)]
+        since = float(answers[BOOTED])
+        items = json_as(answers[STATE], _List).items
+    except DecodeError:
+        return f"the API does not answer: {_last_line(answers[STATE])}"
+    except ValueError:
+        return f"the node does not say when it has started: {_last_line(answers[BOOTED])}"
+    ready = [item for item in items if item.kind == "Node" and _is_ready_node(item, since)]
     if len(ready) < nodes:
         return f"{len(ready)} of {nodes} nodes are Ready"
-    pods = [item for item in items if item["kind"] == "Pod" and _is_clusters(item)]
-    names = [pod["metadata"]["name"] for pod in pods]
+    pods = [item for item in items if item.kind == "Pod" and _is_clusters(item)]
+    names = [pod.metadata.name for pod in pods]
     missing = [
         one
         for one in components
         if sum(name.startswith(one) for name in names) < (nodes if one in ON_EACH_NODE else 1)
     ]
-    waiting = [*missing, *sorted({pod["metadata"]["name"] for pod in pods if _lacks(pod, since)})]
+    waiting = [*missing, *sorted({pod.metadata.name for pod in pods if _lacks(pod, since)})]
     return f"not Ready: {', '.join(waiting)}" if waiting else ""
 
 
-def _is_ready_node(node: dict[str, Any], since: float) -> bool:
-    for condition in node.get("status", {}).get("conditions", []):
-        if condition["type"] == "Ready":
-            is_new = _seconds(condition, "lastHeartbeatTime") >= since
-            return is_new and condition["status"] == "True"
+def _is_ready_node(node: _Item, since: float) -> bool:
+    for condition in node.status.conditions:
+        if condition.type == "Ready":
+            return _seconds(condition.heard) >= since and condition.status == "True"
     return False
 
 
-def _is_clusters(pod: dict[str, Any]) -> bool:
-    is_lab = pod["metadata"]["namespace"] == NAMESPACE
-    return not is_lab and pod.get("status", {}).get("phase") != "Succeeded"
+def _is_clusters(pod: _Item) -> bool:
+    return pod.metadata.namespace != NAMESPACE and pod.status.phase != "Succeeded"
 
 
-def _lacks(pod: dict[str, Any], since: float) -> bool:
+def _lacks(pod: _Item, since: float) -> bool:
     """Whether some container of *pod* is not ready, or was so before the node started."""
-    containers = pod.get("status", {}).get("containerStatuses", [])
+    containers = pod.status.containers
     return not containers or any(
-        not one["ready"] or _seconds(one.get("state", {}).get("running", {}), "startedAt") < since
-        for one in containers
+        not one.ready or _seconds(one.state.running.started) < since for one in containers
     )
 
 
-def _seconds(table: dict[str, Any], key: str) -> float:
-    return datetime.fromisoformat(table[key]).timestamp() if table.get(key) else 0.0
+def _seconds(moment: datetime | None) -> float:
+    return moment.timestamp() if moment else 0.0
 
 
 def _last_line(text: str) -> str:
-    return (text.strip().splitlines() or ["it said nothing"])[-1]
+    return quoted((text.strip().splitlines() or ["it said nothing"])[-1])

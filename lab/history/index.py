@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from lab.comparability import key
+from lab.decode import DecodeError, json_as
 from lab.errors import LabError
 from lab.files import locked, write_atomic
 from lab.history.night import SCHEMA_VERSION, Entry, Level, Night
@@ -94,8 +95,8 @@ def read_night(path: Path) -> Night | None:
     if not file.exists():
         return None
     try:
-        night = msgspec.json.decode(file.read_bytes(), type=Night)
-    except msgspec.DecodeError:
+        night = json_as(file.read_bytes(), Night)
+    except DecodeError:
         return None
     return night if night.schema == SCHEMA_VERSION else None
 
@@ -142,10 +143,10 @@ def _kept(path: Path) -> tuple[Entry, ...]:
     """The entries of the index; none of one that is torn, missing, or of another schema."""
     try:
         head, *lines = path.read_bytes().splitlines()
-        if msgspec.json.decode(head, type=_Head).schema != SCHEMA_VERSION:
+        if json_as(head, _Head).schema != SCHEMA_VERSION:
             return ()
-        return tuple(msgspec.json.decode(line, type=Entry) for line in lines)
-    except (OSError, ValueError, msgspec.DecodeError):
+        return tuple(json_as(line, Entry) for line in lines)
+    except (OSError, ValueError):  # of which what cannot be decoded is one
         return ()
 
 

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from lab.decode import DecodeError, toml_as
 from lab.errors import UsageError
 from lab.matrix import Runtime, select
 
@@ -90,8 +91,8 @@ def load(path: Path) -> tuple[Known, ...]:
             f"{path}: {error.strerror}", remedy="name a file that can be read with --known"
         ) from error
     try:
-        return msgspec.toml.decode(raw, type=_File).regression
-    except (msgspec.DecodeError, ValueError) as error:
+        return toml_as(raw, _File).regression
+    except DecodeError as error:
         raise UsageError(f"{path}: {error}", remedy=_remedy(str(error))) from error
 
 

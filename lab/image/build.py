@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from lab import files
+from lab.decode import DecodeError, json_as
 from lab.errors import ImageError
 from lab.image import debs, disk, guest, mmdebstrap
 from lab.image.assemble import Say, assemble, parts_of
@@ -136,7 +137,10 @@ def _troubles_explained() -> Iterator[None]:
 def _recorded(note: Path, home: Path) -> _Record | None:
     if not note.exists():
         return None
-    record = msgspec.json.decode(note.read_bytes(), type=_Record)
+    try:
+        record = json_as(note.read_bytes(), _Record)
+    except DecodeError:  # it is only a note of what was built: it is built again
+        return None
     images = _images(record, home)
     parts = (
         *(images.node.disk, images.node.kernel, images.node.initramfs),

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import hashlib
+import lzma
 import os
 import shutil
 import tarfile
+import zlib
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from io import BytesIO
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING
 
 from lab import files, owner
 from lab.errors import CommandError, ImageError
@@ -25,6 +27,8 @@ if TYPE_CHECKING:
 
 AR_MAGIC = b"!<arch>\n"
 AR_HEADER_BYTES = 60
+CONTROL_LIMIT_BYTES = 16 << 20
+"""However small it is packed: a control file is some kilobytes, the scripts beside it are more."""
 COMPONENT = "main"
 
 
@@ -100,17 +104,35 @@ def control(deb: Path) -> str:
     Raises:
         ImageError: if *deb* is no Debian package.
     """
-    with deb.open("rb") as stream:
-        magic = stream.read(len(AR_MAGIC))
-        while magic == AR_MAGIC and (header := stream.read(AR_HEADER_BYTES)):
-            size = int(header[48:58])
-            if header.startswith(b"control.tar"):
-                with tarfile.open(fileobj=BytesIO(stream.read(size))) as archive:
-                    member = archive.extractfile("./control")
-                    if member:
-                        return member.read().decode().strip()
-            stream.seek(size + size % 2, os.SEEK_CUR)
-    raise ImageError(f"{deb} is not a Debian package", remedy=f"remove {deb.parent}: it is a cache")
+    try:
+        with deb.open("rb") as stream:
+            return _control_in(stream)
+    except (
+        ValueError,
+        LookupError,
+        tarfile.TarError,
+        zlib.error,
+        lzma.LZMAError,
+        EOFError,
+    ) as error:
+        remedy = f"remove {deb.parent}: it is a cache"
+        raise ImageError(f"{deb} is not a Debian package: {error}", remedy=remedy) from error
+
+
+def _control_in(stream: IO[bytes]) -> str:
+    """Format: deb(5), an ar archive, in which a compressed tar has the control file."""
+    magic = stream.read(len(AR_MAGIC))
+    while magic == AR_MAGIC and (header := stream.read(AR_HEADER_BYTES)):
+        size = int(header[48:58])
+        if not 0 <= size <= CONTROL_LIMIT_BYTES and header.startswith(b"control.tar"):
+            raise ValueError(f"its control archive has {size} bytes")
+        if header.startswith(b"control.tar"):
+            with tarfile.open(fileobj=BytesIO(stream.read(size))) as archive:
+                member = archive.extractfile("./control")
+                if member:
+                    return member.read(CONTROL_LIMIT_BYTES).decode().strip()
+        stream.seek(size + size % 2, os.SEEK_CUR)
+    raise LookupError("it has no control file")
 
 
 def _download(packages: Sequence[Package], target: Path) -> None:

@@ -12,8 +12,11 @@ Format: elf(5) and the System V ABI; version needs: the Linux Standard Base, "Sy
 from __future__ import annotations
 
 import struct
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from lab.errors import ImageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Set
@@ -46,10 +49,44 @@ def without_libraries(program: bytes, unused: Set[str]) -> bytes:
 
     Functions are then bound when they are first called, because those of the missing
     libraries cannot be bound at the start; so the table of functions stays writable, too.
+
+    Raises:
+        ImageError: if it is no such program.
     """
+    with _sound_program():
+        return _without_libraries(program, unused)
+
+
+def needed(program: bytes) -> tuple[str, ...]:
+    """
+    The libraries that *program* asks for, in its own order.
+
+    Raises:
+        ImageError: if it is no such program.
+    """
+    with _sound_program():
+        segments = tuple(_segments(program))
+        entries = tuple(_dynamic_entries(program, _dynamic(segments).offset))
+        names = _place_of(dict(entries)[DT_STRTAB], segments)
+        return tuple(_text(program, names + value) for tag, value in entries if tag == DT_NEEDED)
+
+
+@contextmanager
+def _sound_program() -> Iterator[None]:
+    """What leads out of a program, or is not in it, is an error that says so."""
+    try:
+        yield
+    except (struct.error, ValueError, LookupError) as error:
+        raise ImageError(
+            f"a program is no ELF that can be changed: {error}",
+            remedy="lock another version of its package: `lab image lock`",
+        ) from error
+
+
+def _without_libraries(program: bytes, unused: Set[str]) -> bytes:
     image = bytearray(program)
     segments = tuple(_segments(image))
-    dynamic = next(segment for segment in segments if segment.kind == PT_DYNAMIC)
+    dynamic = _dynamic(segments)
     entries = tuple(_dynamic_entries(image, dynamic.offset))
     values = dict(entries)
     names = _place_of(values[DT_STRTAB], segments)
@@ -80,18 +117,18 @@ def without_libraries(program: bytes, unused: Set[str]) -> bytes:
     return bytes(image)
 
 
-def needed(program: bytes) -> tuple[str, ...]:
-    """The libraries that *program* asks for, in its own order."""
-    segments = tuple(_segments(program))
-    dynamic = next(segment for segment in segments if segment.kind == PT_DYNAMIC)
-    entries = tuple(_dynamic_entries(program, dynamic.offset))
-    names = _place_of(dict(entries)[DT_STRTAB], segments)
-    return tuple(_text(program, names + value) for tag, value in entries if tag == DT_NEEDED)
+def _dynamic(segments: tuple[_Segment, ...]) -> _Segment:
+    for segment in segments:
+        if segment.kind == PT_DYNAMIC:
+            return segment
+    raise LookupError("it is not linked dynamically")
 
 
 def _segments(image: bytes | bytearray) -> Iterator[_Segment]:
     (table,) = struct.unpack_from("<Q", image, 32)
     size, count = struct.unpack_from("<HH", image, 54)
+    if size < _SEGMENT.size:
+        raise ValueError(f"its segments' headers have {size} bytes")
     for place in range(table, table + size * count, size):
         kind, _, offset, address, _, length = _SEGMENT.unpack_from(image, place)
         yield _Segment(place, kind, offset, address, length)
@@ -99,11 +136,11 @@ def _segments(image: bytes | bytearray) -> Iterator[_Segment]:
 
 def _place_of(address: int, segments: tuple[_Segment, ...]) -> int:
     """Where in the file the byte lies that is loaded at *address*."""
-    return next(
-        address - segment.address + segment.offset
-        for segment in segments
-        if segment.kind == PT_LOAD and segment.address <= address < segment.address + segment.size
-    )
+    for segment in segments:
+        end = segment.address + segment.size
+        if segment.kind == PT_LOAD and segment.address <= address < end:
+            return address - segment.address + segment.offset
+    raise LookupError(f"nothing of it is loaded at {address:#x}")
 
 
 def _dynamic_entries(image: bytes | bytearray, place: int) -> Iterator[tuple[int, int]]:

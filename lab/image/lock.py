@@ -11,6 +11,7 @@ from urllib.parse import unquote
 import msgspec
 
 from lab import files
+from lab.decode import DecodeError, toml_as
 from lab.errors import ImageError
 from lab.image import mmdebstrap
 from lab.image.packages import (
@@ -25,17 +26,19 @@ from lab.image.packages import (
 
 LOCK_FILE = Path(__file__).with_name("lock.toml")
 DAY_S = 86_400
+AGAIN = "run again with `lab --verbose image lock`"
 HEADER = "# Made by `lab image lock`: what Debian had to offer that day. Do not edit.\n"
 # What `apt-get --print-uris` says of a package: '<address>' <file> <bytes> SHA256:<digest>
 _URI_LINE = re.compile(
     r"^'[^']+' (?P<name>[^_ ]+)_(?P<version>[^_ ]+)_(?P<architecture>[^_. ]+)\.deb"
-    r" (?P<size>\d+) SHA256:(?P<sha256>[0-9a-f]{64})$"
+    r" (?P<size>\d{1,15}) SHA256:(?P<sha256>[0-9a-f]{64})$"
 )
+_SETS: dict[str, PackageSet] = {kind.value: kind for kind in PackageSet}
 _SET_LINE = re.compile(r"^lab-set: (?P<name>\w+)$")
 
-Name = Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9][a-z0-9+.-]+$")]
-Version = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9.+~:-]+$")]
-Sha256 = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{64}$")]
+Name = Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9][a-z0-9+.-]+\Z")]
+Version = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9.+~:-]+\Z")]
+Sha256 = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{64}\Z")]
 
 
 class Package(msgspec.Struct, frozen=True, order=True, forbid_unknown_fields=True):
@@ -50,7 +53,7 @@ class Package(msgspec.Struct, frozen=True, order=True, forbid_unknown_fields=Tru
 
     name: Name
     version: Version
-    architecture: Annotated[str, msgspec.Meta(pattern=rf"^(all|{ARCHITECTURE})$")]
+    architecture: Annotated[str, msgspec.Meta(pattern=rf"^(all|{ARCHITECTURE})\Z")]
     size: Annotated[int, msgspec.Meta(gt=0)]
     sha256: Sha256
     sets: tuple[PackageSet, ...]
@@ -85,10 +88,10 @@ def load(path: Path = LOCK_FILE) -> Lock:
     """
     remedy = "run `lab image lock`, which writes it anew"
     try:
-        lock = msgspec.toml.decode(path.read_bytes(), type=Lock)
+        lock = toml_as(path.read_bytes(), Lock)
     except FileNotFoundError:
         raise ImageError(f"there is no lock {path}", remedy=remedy) from None
-    except msgspec.DecodeError as error:
+    except (OSError, DecodeError) as error:
         raise ImageError(f"{path} is damaged: {error}", remedy=remedy) from error
     for kind, wanted in WANTED.items():
         locked = {package.name for package in lock.of(kind)}
@@ -127,26 +130,25 @@ def parse_answer(output: str) -> tuple[Package, ...]:
     Raises:
         ImageError: if it named no package for a set.
     """
-    sets: dict[tuple[str, str, str, int, str], list[PackageSet]] = {}
+    found: dict[tuple[str, ...], dict[str, object]] = {}
+    sets: dict[tuple[str, ...], set[PackageSet]] = {}
     kind: PackageSet | None = None
     for line in output.splitlines():
         if header := _SET_LINE.match(line):
-            kind = PackageSet(header["name"])
+            kind = _SETS.get(header["name"])
         elif kind and (match := _URI_LINE.match(line)):
-            version = unquote(match["version"])
-            key = (
-                match["name"],
-                version,
-                match["architecture"],
-                int(match["size"]),
-                match["sha256"],
-            )
-            sets.setdefault(key, []).append(kind)
-    answered = {kind for kinds in sets.values() for kind in kinds}
-    if lacking := sorted(set(WANTED) - answered):
+            known = {"version": unquote(match["version"]), "size": int(match["size"])}
+            found[match.groups()] = {**match.groupdict(), **known}
+            sets.setdefault(match.groups(), set()).add(kind)
+    if lacking := sorted(set(WANTED).difference(*sets.values())):
         problem = f"apt named no packages for {', '.join(lacking)}"
-        raise ImageError(problem, remedy="run again with `lab --verbose image lock`")
-    return tuple(sorted(Package(*key, sets=tuple(sorted(kinds))) for key, kinds in sets.items()))
+        raise ImageError(problem, remedy=AGAIN)
+    packages = [{**fields, "sets": sorted(sets[key])} for key, fields in found.items()]
+    try:
+        # Only what is converted is checked, and these names reach a shell.
+        return tuple(sorted(msgspec.convert(packages, list[Package])))
+    except msgspec.ValidationError as error:
+        raise ImageError(f"apt named a package that is none: {error}", remedy=AGAIN) from error
 
 
 def _questions() -> str:

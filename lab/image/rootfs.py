@@ -69,8 +69,13 @@ class Rootfs:
 
 @contextmanager
 def opened(path: Path) -> Iterator[Rootfs]:
-    """Read the archive at *path* in the block."""
-    with tarfile.open(path, "r:") as archive:
+    """
+    Read the archive at *path* in the block.
+
+    Raises:
+        ImageError: if it is none, or is cut off.
+    """
+    with _whole(path), tarfile.open(path, "r:") as archive:
         yield Rootfs(archive)
 
 
@@ -90,6 +95,7 @@ def rewrite(
     """
     added = {entry.name: entry for entry in with_parents(list(add))}
     with (
+        _whole(source),
         tarfile.open(source, "r:") as old,
         tarfile.open(target, "w:", format=tarfile.PAX_FORMAT) as new,
     ):
@@ -103,6 +109,16 @@ def rewrite(
                 _copy(kept[name], old, new, epoch=epoch)
             else:
                 _add(added[name], new, epoch=epoch)
+
+
+@contextmanager
+def _whole(path: Path) -> Iterator[None]:
+    """What is wrong with the archive at *path* is an error that says so."""
+    try:
+        yield
+    except (tarfile.TarError, EOFError) as error:
+        remedy = "see whether the disk is full, and build the image again: `lab image build`"
+        raise ImageError(f"{path} is no whole archive: {error}", remedy=remedy) from error
 
 
 def normal(name: str) -> str:

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 LIBRARIES = "usr/lib/x86_64-linux-gnu"
 LOADER = f"{LIBRARIES}/ld-linux-x86-64.so.2"
 TIMEOUT_S = 300.0
+LARGEST_FILE_BYTES = 16 << 30
+"""What a tool writes at most into one file, however small that was packed."""
+_LIMITED = ("prlimit", f"--fsize={LARGEST_FILE_BYTES}")
 _IS_LIBRARY = re.compile(rf"{LIBRARIES}/(?:ceph/)?[^/]+\.so(?:\.[^/]*)?$")
 _FOUND = re.compile(r"=> (?P<path>/\S+) \(0x")
 
@@ -31,7 +34,7 @@ class Tools:
         self, program: str, *args: str | Path, env: Mapping[str, str] | None = None
     ) -> command.Completed:
         """Run *program*, a path from the root, with the libraries it was locked with."""
-        argv = [*self._loader(), self.directory / program, *args]
+        argv = [*_LIMITED, *self._loader(), self.directory / program, *args]
         return command.run(argv, timeout_s=TIMEOUT_S, env=env)
 
     def libraries(self, programs: Iterable[str]) -> list[str]:

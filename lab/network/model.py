@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
+import msgspec
+
+from lab.decode import DecodeError, json_as
 from lab.network.pod import INTERFACE, TAP
 from lab.outcome import Fact
 
@@ -13,6 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from lab.network.pod import Pod
+
+T = TypeVar("T")
 
 NETDEV = "tap,id=network-0,vhost=on"
 """Kata's: vhost-net is on by default (configuration-qemu.toml, disable_vhost_net)."""
@@ -104,6 +108,42 @@ def named_tap(pod: Pod) -> Tap:
     return Tap(netdev=f"{NETDEV},ifname={TAP},script=no,downscript=no", namespace=pod.namespace)
 
 
+class _Data(msgspec.Struct, frozen=True):
+    """What ``ip -d`` says of a device beside its kind."""
+
+    type: str | None = None
+    mode: str | None = None
+
+
+class _Kind(msgspec.Struct, frozen=True):
+    info_kind: str = "absent"
+    info_data: _Data = _Data()
+
+
+class _Address(msgspec.Struct, frozen=True):
+    family: str
+    local: str = ""
+    prefixlen: int = 0
+
+
+class _Device(msgspec.Struct, frozen=True):
+    """A device as ``ip -j link`` or ``ip -j address`` has it."""
+
+    ifname: str = ""
+    address: str = "absent"
+    mtu: int | None = None
+    linkinfo: _Kind = _Kind()
+    addr_info: list[_Address] | None = None
+
+
+class _Qdisc(msgspec.Struct, frozen=True):
+    kind: str = ""
+    dev: str = ""
+
+
+NO_DEVICE = _Device()
+
+
 class Namespace:
     """
     The answers of :func:`namespace_questions`, ready to be asked for facts.
@@ -117,23 +157,22 @@ class Namespace:
         self._source = links
         self._links = _by_name(answers[links])
         self._addresses = _by_name(answers[ADDRESSES])
-        self._qdiscs: list[dict[str, Any]] = _decode(answers[QDISCS])
+        self._qdiscs = _listed(answers[QDISCS], _Qdisc)
 
     def kind(self, device: str, expected: str, *, mode: str | None = None) -> Fact:
         """The kind of a device and, for macvtap, its mode."""
-        info = self._links.get(device, {}).get("linkinfo", {})
-        data = info.get("info_data", {})
-        observed = info.get("info_kind", "absent")
+        info = self._link(device).linkinfo
+        observed = info.info_kind
         wanted = expected if mode is None else f"{expected} mode {mode}"
         if observed == "tun":
-            observed = f"tun type {data.get('type')}"
+            observed = f"tun type {info.info_data.type}"
         if mode is not None:
-            observed = f"{observed} mode {data.get('mode')}"
+            observed = f"{observed} mode {info.info_data.mode}"
         return fact(f"kind of {device}", self._source, wanted, observed)
 
     def mac(self, device: str, *, is_pods: bool) -> Fact:
         """Whether *device* holds the MAC address that the CNI plugin gave the pod."""
-        observed = str(self._links.get(device, {}).get("address", "absent"))
+        observed = self._link(device).address
         wanted = self._pod.mac if is_pods else f"not {self._pod.mac}"
         return Fact(
             subject=f"MAC of {device}",
@@ -145,12 +184,13 @@ class Namespace:
 
     def mtu(self, device: str) -> Fact:
         """Whether *device* has the pod's MTU."""
-        observed = str(self._links.get(device, {}).get("mtu", "absent"))
+        found = self._link(device).mtu
+        observed = "absent" if found is None else str(found)
         return fact(f"MTU of {device}", self._source, str(self._pod.mtu_bytes), observed)
 
     def address(self, device: str, *, is_kept: bool) -> Fact:
         """Whether *device* has the pod's address, or no IPv4 address at all."""
-        found = self._addresses.get(device, {}).get("addr_info")
+        found = self._addresses.get(device, NO_DEVICE).addr_info
         observed = NO_ANSWER if found is None else ", ".join(_ipv4(found)) or "none"
         wanted = str(self._pod.address) if is_kept else "none"
         return fact(f"IPv4 address of {device}", ADDRESSES, wanted, observed)
@@ -167,7 +207,7 @@ class Namespace:
 
     def ingress(self, device: str, *, is_there: bool) -> Fact:
         """Whether *device* has an ingress qdisc."""
-        kinds = {item.get("kind") for item in self._qdiscs if item.get("dev") == device}
+        kinds = {qdisc.kind for qdisc in self._qdiscs if qdisc.dev == device}
         observed = "present" if "ingress" in kinds else "absent"
         return fact(
             f"ingress qdisc of {device}",
@@ -175,6 +215,9 @@ class Namespace:
             "present" if is_there else "absent",
             observed if kinds else NO_ANSWER,
         )
+
+    def _link(self, device: str) -> _Device:
+        return self._links.get(device, NO_DEVICE)
 
 
 def fact(subject: str, source: str, expected: str, observed: str) -> Fact:
@@ -188,17 +231,16 @@ def fact(subject: str, source: str, expected: str, observed: str) -> Fact:
     )
 
 
-def _ipv4(found: list[dict[str, Any]]) -> list[str]:
-    return [f"{item['local']}/{item['prefixlen']}" for item in found if item["family"] == "inet"]
+def _ipv4(found: list[_Address]) -> list[str]:
+    return [f"{one.local}/{one.prefixlen}" for one in found if one.family == "inet"]
 
 
-def _by_name(text: str) -> dict[str, dict[str, Any]]:
-    return {item["ifname"]: item for item in _decode(text) if "ifname" in item}
+def _by_name(text: str) -> dict[str, _Device]:
+    return {device.ifname: device for device in _listed(text, _Device) if device.ifname}
 
 
-def _decode(text: str) -> list[dict[str, Any]]:
+def _listed(text: str, kind: type[T]) -> list[T]:
     try:
-        answer = json.loads(text)
-    except json.JSONDecodeError:
+        return json_as(text, list[kind])  # type: ignore[valid-type] # mypy takes no variable
+    except DecodeError:
         return []  # the namespace is gone: every fact about it then fails, as it should
-    return answer if isinstance(answer, list) else []

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Interface, IPv4Network
 from pathlib import PurePosixPath
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+import msgspec
+
+from lab import names
+from lab.decode import DecodeError, json_as, quoted
 from lab.errors import SandboxError
 
 if TYPE_CHECKING:
@@ -49,10 +52,46 @@ class Pod:
     routes: tuple[Route, ...]
     """What the guest is to have, in the order in which it can be added."""
 
+    def __post_init__(self) -> None:
+        # Both become part of shell lines, wherever they were read.
+        names.word(self.namespace)
+        names.mac(self.mac)
+
     @property
     def folder(self) -> str:
         """The sandbox's own folder on the node."""
         return f"{SANDBOXES}/{self.namespace}"
+
+
+class _Interface(msgspec.Struct):
+    """An interface that a plugin has made; without a *sandbox* it is the node's."""
+
+    sandbox: str = ""
+    mac: str = ""
+    mtu: int = 0
+
+
+class _Address(msgspec.Struct):
+    """An address, and which of the interfaces has it."""
+
+    address: str = ""
+    interface: int | None = None
+
+
+class _Route(msgspec.Struct):
+    dst: str = ""
+    gw: str | None = None
+
+
+class _Result(msgspec.Struct):
+    """What a plugin says of an ADD: the network it has made, or, with a code, why not."""
+
+    code: int | None = None
+    msg: str = ""
+    details: str = ""
+    interfaces: list[_Interface] = []
+    ips: list[_Address] = []
+    routes: list[_Route] = []
 
 
 def namespace_of(result: str) -> str:
@@ -62,10 +101,10 @@ def namespace_of(result: str) -> str:
     Raises:
         SandboxError: if the plugin failed, with its words, or named none.
     """
-    for interface in _read(result).get("interfaces", []):
-        if path := interface.get("sandbox"):
-            return PurePosixPath(path).name
-    raise _failed(f"its result names no namespace: {result.strip()}")
+    for interface in _read(result).interfaces:
+        if interface.sandbox:
+            return _checked_namespace(interface.sandbox)
+    raise _failed(f"its result names no namespace: {quoted(result)}")
 
 
 def pod_of(namespace: str, result: str) -> Pod:
@@ -76,35 +115,42 @@ def pod_of(namespace: str, result: str) -> Pod:
         SandboxError: if the plugin failed, with its words, or named no interface in the pod.
     """
     answer = _read(result)
-    interfaces = enumerate(answer.get("interfaces", []))
-    inside = {index: item for index, item in interfaces if item.get("sandbox")}
-    addresses = [ip for ip in answer.get("ips", []) if ip.get("interface") in inside]
-    if not addresses:
-        raise _failed(f"its result names no address in the pod: {result.strip()}")
-    interface = inside[addresses[0]["interface"]]
-    return Pod(
-        namespace=namespace,
-        mac=interface["mac"],
-        address=IPv4Interface(addresses[0]["address"]),
-        mtu_bytes=interface["mtu"],
-        routes=tuple(sorted(_routes(answer), key=lambda route: route.via is not None)),
-    )
+    inside = {index: one for index, one in enumerate(answer.interfaces) if one.sandbox}
+    for found in answer.ips:
+        if interface := inside.get(-1 if found.interface is None else found.interface):
+            try:
+                return Pod(
+                    namespace=namespace,
+                    mac=interface.mac,
+                    address=IPv4Interface(found.address),
+                    mtu_bytes=interface.mtu,
+                    routes=tuple(sorted(_routes(answer), key=lambda route: route.via is not None)),
+                )
+            except ValueError as error:
+                raise _failed(f"its result cannot be: {error}") from error
+    raise _failed(f"its result names no address in the pod: {quoted(result)}")
 
 
-def _read(result: str) -> dict[str, Any]:
+def _read(result: str) -> _Result:
     try:
-        answer: dict[str, Any] = json.loads(result)
-    except json.JSONDecodeError:
-        raise _failed(result.strip() or "it said nothing") from None
-    if "code" in answer:
-        raise _failed(f"{answer.get('msg')} {answer.get('details', '')}".strip())
+        answer = json_as(result, _Result)
+    except DecodeError:
+        raise _failed(quoted(result) or "it said nothing") from None
+    if answer.code is not None:
+        raise _failed(f"{answer.msg} {answer.details}".strip())
     return answer
 
 
-def _routes(answer: dict[str, Any]) -> Iterator[Route]:
-    for item in answer.get("routes", []):
-        gateway = item.get("gw")
-        yield Route(to=IPv4Network(item["dst"]), via=IPv4Address(gateway) if gateway else None)
+def _checked_namespace(path: str) -> str:
+    try:
+        return names.word(PurePosixPath(path).name)
+    except ValueError as error:
+        raise _failed(f"its result names no namespace: {error}") from error
+
+
+def _routes(answer: _Result) -> Iterator[Route]:
+    for route in answer.routes:
+        yield Route(to=IPv4Network(route.dst), via=IPv4Address(route.gw) if route.gw else None)
 
 
 def _failed(words: str) -> SandboxError:

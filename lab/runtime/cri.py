@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from lab.cluster.cri_node import CTR, PODS, announcement
+from lab.decode import DecodeError, json_as
 from lab.errors import SandboxError
 from lab.network.pod import SANDBOXES
 from lab.runtime.setting import REMEDY
@@ -30,7 +31,7 @@ END = (
 """Takes a pod away; one that does not answer by force. The first try then only notices its end."""
 
 _TOLD = re.compile(r'level=(?:error|fatal) msg=(?P<words>"(?:[^"\\]|\\.)*")')
-"""The last line of crictl; its string is one of Go's, which JSON reads too."""
+"""The last line of crictl; its string is one of Go's, which JSON mostly reads."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -158,11 +159,19 @@ def forget_lines(request: Request) -> tuple[str, ...]:
 def refused(error: CommandError) -> SandboxError:
     """What crictl was told instead of what it asked for, without when and by whom."""
     told = list(_TOLD.finditer(error.completed.stderr))
-    words = json.loads(told[-1]["words"]) if told else str(error.problem)
+    words = _unquoted(told[-1]["words"]) if told else error.problem
     refusal = SandboxError(f"it was refused: {words}", remedy=REMEDY)
     for note in () if told else getattr(error, "__notes__", ()):
         refusal.add_note(note)
     return refusal
+
+
+def _unquoted(words: str) -> str:
+    """A string of Go's; one that is not JSON's as well is left as it is."""
+    try:
+        return json_as(words, str)
+    except DecodeError:
+        return words
 
 
 def _each_pod(request: Request, line: str) -> tuple[str, ...]:

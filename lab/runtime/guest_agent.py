@@ -12,9 +12,12 @@ import logging
 import secrets
 import socket
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import msgspec
 
 from lab.command import Completed
+from lab.decode import DecodeError, json_as
 from lab.errors import CommandError, SandboxError
 from lab.wait import pause
 
@@ -34,7 +37,35 @@ ENVIRONMENT = (
     "HOME=/root",
 )
 RECEIVE_BYTES = 65536
+LONGEST_ANSWER_BYTES = 64 << 20
+"""The agent keeps 16 MiB each of what a program prints and complains (GUEST_EXEC_MAX_OUTPUT)."""
 REMEDY = "read the guest's console, which is kept with the results"
+
+
+T = TypeVar("T")
+
+
+class _Refusal(msgspec.Struct):
+    desc: str = "it gives no reason"
+
+
+class _Answer(msgspec.Struct):
+    error: _Refusal | None = None
+    value: Any = msgspec.field(name="return", default=msgspec.UNSET)
+
+
+class _Started(msgspec.Struct):
+    pid: int
+
+
+class _Status(msgspec.Struct):
+    """Of a program; one that a signal ended has a signal and no exit code."""
+
+    exited: bool
+    exitcode: int | None = None
+    signal: int = 0
+    out: bytes = msgspec.field(name="out-data", default=b"")
+    err: bytes = msgspec.field(name="err-data", default=b"")
 
 
 class GuestAgent:
@@ -42,7 +73,7 @@ class GuestAgent:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._buffer = b""
+        self._buffer = bytearray()
         self._owes_answer = False
         self._socket = socket.socket(socket.AF_UNIX)
 
@@ -90,8 +121,7 @@ class GuestAgent:
         }
         if stdin:
             arguments["input-data"] = base64.b64encode(stdin.encode()).decode()
-        pid: int = self.ask("guest-exec", arguments)["pid"]
-        return pid
+        return _as(_Started, self.ask("guest-exec", arguments)).pid
 
     def run(
         self, argv: Sequence[str], *, timeout_s: float, expected_s: float = 0.0, stdin: str = ""
@@ -109,7 +139,7 @@ class GuestAgent:
         pid = self.start(argv, stdin=stdin)
         pause(expected_s)
         interval_s = FIRST_POLL_S
-        while not (status := self.ask("guest-exec-status", {"pid": pid}))["exited"]:
+        while not (status := self._status(pid)).exited:
             if time.monotonic() - started > timeout_s:
                 self.kill(pid)
                 gone = Completed(tuple(argv), -1, "", "", time.monotonic() - started)
@@ -120,10 +150,9 @@ class GuestAgent:
             interval_s = min(interval_s * POLL_GROWTH, LAST_POLL_S)
         return Completed(
             tuple(argv),
-            # A program that a signal ended has a signal and no exit code.
-            status.get("exitcode", -status.get("signal", 0)),
-            _text(status, "out-data"),
-            _text(status, "err-data"),
+            -status.signal if status.exitcode is None else status.exitcode,
+            status.out.decode(errors="replace"),
+            status.err.decode(errors="replace"),
             time.monotonic() - started,
         )
 
@@ -131,12 +160,17 @@ class GuestAgent:
         """End a program in the guest; one that is gone already is fine."""
         self.start(["/bin/kill", "-9", str(pid)])
 
+    def _status(self, pid: int) -> _Status:
+        return _as(_Status, self.ask("guest-exec-status", {"pid": pid}))
+
     def _synchronise(self, deadline: float) -> None:
         """Skip what the agent still has to say, up to the answer to a question of our own."""
         token = secrets.randbelow(1 << 31)
         self._send("guest-sync", {"id": token})
         while self._receive(deadline) != token:
             log.debug("skipped an answer to somebody else's question")
+            if time.monotonic() > deadline:  # however fast it talks
+                raise _silent()
         self._owes_answer = False
 
     def _send(self, command: str, arguments: dict[str, Any]) -> None:
@@ -149,23 +183,54 @@ class GuestAgent:
             raise SandboxError(f"the guest's agent is gone: {error}", remedy=REMEDY) from error
 
     def _receive(self, deadline: float) -> Any:  # noqa: ANN401 - JSON
-        while b"\n" not in self._buffer:
-            self._socket.settimeout(max(0.01, deadline - time.monotonic()))
-            try:
-                chunk = self._socket.recv(RECEIVE_BYTES)
-            except TimeoutError:
-                raise SandboxError("the guest's agent does not answer", remedy=REMEDY) from None
-            except OSError as error:
-                raise SandboxError(f"the guest's agent is gone: {error}", remedy=REMEDY) from error
-            if not chunk:
-                raise SandboxError("QEMU ended before the guest answered", remedy=REMEDY)
-            self._buffer += chunk
-        line, _, self._buffer = self._buffer.partition(b"\n")
-        answer = json.loads(line)
-        if "error" in answer:
-            raise SandboxError(f"the guest's agent: {answer['error']['desc']}", remedy=REMEDY)
-        return answer["return"]
+        line = self._line(deadline)
+        try:
+            answer = json_as(line, _Answer)
+        except DecodeError as error:
+            raise _senseless(str(error)) from error
+        if answer.error is not None:
+            raise SandboxError(f"the guest's agent: {answer.error.desc}", remedy=REMEDY)
+        if answer.value is msgspec.UNSET:
+            raise _senseless("it returns nothing")
+        return answer.value
+
+    def _line(self, deadline: float) -> bytes:
+        """The next line; a guest that talks without end has neither more time nor more room."""
+        searched = 0
+        while (end := self._buffer.find(b"\n", searched)) < 0:
+            searched = len(self._buffer)
+            if searched > LONGEST_ANSWER_BYTES:
+                raise _senseless(f"it is longer than {LONGEST_ANSWER_BYTES} bytes")
+            self._buffer += self._chunk(deadline)
+        line = bytes(self._buffer[:end])
+        del self._buffer[: end + 1]
+        return line
+
+    def _chunk(self, deadline: float) -> bytes:
+        if (left_s := deadline - time.monotonic()) <= 0:
+            raise _silent()
+        self._socket.settimeout(left_s)
+        try:
+            chunk = self._socket.recv(RECEIVE_BYTES)
+        except TimeoutError:
+            raise _silent() from None
+        except OSError as error:
+            raise SandboxError(f"the guest's agent is gone: {error}", remedy=REMEDY) from error
+        if not chunk:
+            raise SandboxError("QEMU ended before the guest answered", remedy=REMEDY)
+        return chunk
 
 
-def _text(status: dict[str, Any], key: str) -> str:
-    return base64.b64decode(status.get(key, "")).decode(errors="replace")
+def _as(kind: type[T], answer: object) -> T:
+    try:
+        return msgspec.convert(answer, kind)
+    except msgspec.ValidationError as error:
+        raise _senseless(str(error)) from error
+
+
+def _silent() -> SandboxError:
+    return SandboxError("the guest's agent does not answer", remedy=REMEDY)
+
+
+def _senseless(problem: str) -> SandboxError:
+    return SandboxError(f"the guest's agent answers what makes no sense: {problem}", remedy=REMEDY)

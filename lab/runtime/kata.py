@@ -21,7 +21,7 @@ from lab.node import gather_script, listening_script, parse_gathered
 from lab.questions import host_through
 from lab.runtime import cri, kata_evidence, pods
 from lab.runtime.kata_evidence import Started
-from lab.runtime.setting import QUESTIONS_TIMEOUT_S, REMEDY
+from lab.runtime.setting import QUESTIONS_TIMEOUT_S, REMEDY, pss_bytes
 from lab.storage.backend import forget_file
 
 if TYPE_CHECKING:
@@ -162,7 +162,7 @@ class KataSandbox:
     def memory_bytes(self) -> int:
         """Proportional set size of QEMU, virtiofsd where there is one, and Kata's shim."""
         memory = self._running().memory
-        return int(self.node.script(memory, timeout_s=QUESTIONS_TIMEOUT_S)) * 1024
+        return pss_bytes(self.node.script(memory, timeout_s=QUESTIONS_TIMEOUT_S))
 
     def share(self) -> Share | None:
         """What serves its root file system to it; None where that is no daemon's work."""

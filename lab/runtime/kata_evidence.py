@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from lab import names
+from lab.cluster import cri_pod
+from lab.errors import SandboxError
 from lab.matrix import Runtime
 from lab.network import MODELS
 from lab.outcome import Fact
 from lab.runtime import path
 from lab.runtime.evidence import qemu_facts
-from lab.runtime.setting import pss_script
+from lab.runtime.setting import REMEDY, pss_script
 from lab.storage import BACKENDS
 from lab.storage.backend import (
     MOUNTS,
@@ -72,9 +74,19 @@ class Started:
 
     @classmethod
     def of(cls, handler: Handler, *, pod: Pod, pod_id: str, container: str, mounts: str) -> Started:
-        """Gather it; *mounts* is what containerd says of the container's snapshot."""
+        """
+        Gather it; *mounts* is what containerd says of the container's snapshot.
+
+        Raises:
+            SandboxError: if what containerd says cannot be.
+        """
         if handler.release is None:
             raise ValueError(f"{handler.cell} is not Kata's")
+        try:
+            names.word(pod_id)
+            names.word(container)
+        except ValueError as error:
+            raise SandboxError(f"containerd's answer cannot be: {error}", remedy=REMEDY) from error
         share, root = LAYOUTS[handler.cell.runtime]
         volume = volume_of(
             mounts,
@@ -226,9 +238,8 @@ def in_one_spelling(answers: Mapping[str, str]) -> dict[str, str]:
 
 def facts(handler: Handler, answers: Mapping[str, str]) -> Iterator[Fact]:
     """The handler was chosen, its release's shim runs, and a kernel that is not the node's."""
-    inspected = _decoded(answers[INSPECTED])
-    observed = (inspected.get("status") or {}).get("runtimeHandler", "none")
-    kind = (inspected.get("info") or {}).get("runtimeType", "none")
+    inspected = cri_pod.inspected(answers[INSPECTED])
+    observed, kind = inspected.handler or "none", inspected.kind or "none"
     yield Fact(
         subject=HANDLER_FACT,
         source=INSPECTED,
@@ -256,11 +267,3 @@ def facts(handler: Handler, answers: Mapping[str, str]) -> Iterator[Fact]:
 
 def _each(pids: str, line: str) -> str:
     return f"for pid in {pids}; do {line}; done"
-
-
-def _decoded(text: str) -> dict[str, Any]:
-    try:
-        answer = json.loads(text)
-    except json.JSONDecodeError:
-        return {}
-    return answer if isinstance(answer, dict) else {}

@@ -28,7 +28,7 @@ from lab.questions import host_through
 from lab.runtime import kata_evidence, pods, runc_pod
 from lab.runtime.kata_evidence import Started
 from lab.runtime.runc import EXPECTED as RUNCS
-from lab.runtime.setting import QUESTIONS_TIMEOUT_S, REMEDY
+from lab.runtime.setting import QUESTIONS_TIMEOUT_S, REMEDY, pss_bytes
 from lab.storage.backend import forget_file
 from lab.wait import Pending, wait_for
 
@@ -203,7 +203,7 @@ class PodSandbox:
         """Proportional set size of the processes that the pod is made of on the node."""
         running = self._running()
         script = running.kata.memory if running.kata else runc_pod.memory(running.pod_id)
-        return int(self.node.script(script, timeout_s=QUESTIONS_TIMEOUT_S)) * 1024
+        return pss_bytes(self.node.script(script, timeout_s=QUESTIONS_TIMEOUT_S))
 
     def share(self) -> Share | None:
         """What serves its root file system to it; None where that is no daemon's work."""

@@ -28,6 +28,7 @@ from lab.runtime.setting import (
     START_TIMEOUT_S,
     STOP_TIMEOUT_S,
     Setting,
+    pss_bytes,
     pss_script,
 )
 from lab.runtime.setup import setup_script
@@ -167,7 +168,7 @@ class ReferenceSandbox:
     def memory_bytes(self) -> int:
         """Proportional set size of QEMU and, where there is one, its virtiofsd."""
         script = pss_script(f"$(cat {self.pod.folder}/*.pid)")
-        return int(self.node.script(script, timeout_s=QUESTIONS_TIMEOUT_S)) * 1024
+        return pss_bytes(self.node.script(script, timeout_s=QUESTIONS_TIMEOUT_S))
 
     def share(self) -> Share | None:
         """What serves its root file system to it; None where that is no daemon's work."""

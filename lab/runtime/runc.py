@@ -22,6 +22,7 @@ from lab.runtime.setting import (
     START_TIMEOUT_S,
     STOP_TIMEOUT_S,
     Setting,
+    pss_bytes,
     pss_script,
 )
 from lab.storage.backend import MOUNTS, Snapshotter, forget_file, root_fact
@@ -136,7 +137,7 @@ class RuncSandbox:
     def memory_bytes(self) -> int:
         """Proportional set size of the container's processes and its shim."""
         pids = f"{self._pid} $(pgrep -f -- '-id {self.id} ')"
-        return int(self.node.script(pss_script(pids), timeout_s=QUESTIONS_TIMEOUT_S)) * 1024
+        return pss_bytes(self.node.script(pss_script(pids), timeout_s=QUESTIONS_TIMEOUT_S))
 
     def share(self) -> Share | None:
         """None: there is no guest to serve it to."""

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING
 
+from lab.cluster import cri_pod
 from lab.network.model import ADDRESSES, LINKS, Namespace, fact
 from lab.network.pod import INTERFACE
 from lab.outcome import Fact
@@ -49,7 +49,12 @@ def facts(
     _, source, fstype = SNAPSHOTTERS[handler.cell.storage]
     groups = answers[PROCESSES].split()
     return (
-        fact("handler of the pod", INSPECTED, handler.name, _handler(answers[INSPECTED])),
+        fact(
+            "handler of the pod",
+            INSPECTED,
+            handler.name,
+            cri_pod.inspected(answers[INSPECTED]).handler or "no pod",
+        ),
         namespace.mac(INTERFACE, is_pods=True),
         namespace.mtu(INTERFACE),
         namespace.address(INTERFACE, is_kept=True),
@@ -67,11 +72,3 @@ def facts(
 def memory(pod_id: str) -> str:
     """The shell script that adds up what the pod's processes and its shim take, in KiB."""
     return pss_script(f"$(pgrep -f -- '-id {pod_id} ')")
-
-
-def _handler(inspected: str) -> str:
-    try:
-        found: str = json.loads(inspected)["status"]["runtimeHandler"]
-    except (ValueError, KeyError):
-        return "no pod"
-    return found

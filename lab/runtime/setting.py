@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+
+from lab.decode import quoted
+from lab.errors import SandboxError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -72,3 +76,19 @@ def pss_script(pid_question: str) -> str:
         " kib=$(awk '/^Pss:/ { print $2 }' /proc/$one/smaps_rollup);"
         " total=$((total + kib)); done; echo $total\n"
     )
+
+
+def pss_bytes(answer: str) -> int:
+    """
+    Read what :func:`pss_script` printed.
+
+    Raises:
+        SandboxError: if it is no number: there was no such process.
+    """
+    if not _KIB.fullmatch(answer.strip()):
+        problem = f"no process tells its memory: {quoted(answer) or 'nothing was said'}"
+        raise SandboxError(problem, remedy=REMEDY)
+    return int(answer) * 1024
+
+
+_KIB = re.compile(r"[0-9]{1,15}")

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Protocol
 
+from lab import names
+from lab.decode import quoted
 from lab.errors import SandboxError
 from lab.outcome import Fact
 
@@ -24,6 +26,7 @@ ROOT = "/rootfs"
 """Where the guest's first process expects the container's root file system."""
 
 UPPER = "upperdir="
+READ_EVIDENCE = "read its evidence, which is kept with the run"
 MOUNTS = "cat /proc/self/mounts"
 VIRTIO_IDS = "cat /sys/bus/virtio/devices/*/device"
 QEMU_COMMAND = "QEMU's command line"
@@ -77,8 +80,16 @@ class Volume:
 
     @property
     def device(self) -> str:
-        """The block device of the snapshot: the source of its mount."""
-        return next(word for word in self.mount if word.startswith("/dev/"))
+        """
+        The block device of the snapshot: the source of its mount.
+
+        Raises:
+            SandboxError: if the snapshot is on none.
+        """
+        for word in self.mount:
+            if word.startswith("/dev/"):
+                return self._checked(word)
+        raise SandboxError(f"the snapshot {self.key} is on no device", remedy=READ_EVIDENCE)
 
     @property
     def changes(self) -> str:
@@ -90,8 +101,8 @@ class Volume:
         """
         for option in (option for word in self.mount for option in word.split(",")):
             if option.startswith(UPPER):
-                return option.removeprefix(UPPER)
-        raise SandboxError(f"the snapshot {self.key} is no overlay", remedy="read its evidence")
+                return self._checked(option.removeprefix(UPPER))
+        raise SandboxError(f"the snapshot {self.key} is no overlay", remedy=READ_EVIDENCE)
 
     @property
     def shared(self) -> str:
@@ -102,6 +113,13 @@ class Volume:
     def target(self) -> str:
         """Where the snapshot is mounted on the node, where the guest sees it."""
         return f"{self.folder}/{self.root}"
+
+    def _checked(self, path: str) -> str:
+        try:
+            return names.path(path)
+        except ValueError as error:
+            problem = f"the snapshot {self.key} is nowhere: {error}"
+            raise SandboxError(problem, remedy=READ_EVIDENCE) from error
 
 
 def target_in(folder: str) -> str:
@@ -116,10 +134,13 @@ def volume_of(mounts: str, *, snapshotter: Snapshotter, key: str, folder: str) -
     Raises:
         SandboxError: if it printed something else.
     """
-    words = tuple(shlex.split(mounts))
+    try:
+        words = tuple(shlex.split(mounts))
+    except ValueError:  # a quotation without an end
+        words = ()
     if words[:1] != ("mount",):
         raise SandboxError(
-            f"containerd's {snapshotter} snapshotter prepared nothing: {mounts.strip()}",
+            f"containerd's {snapshotter} snapshotter prepared nothing: {quoted(mounts)}",
             remedy="run `ctr plugins ls` on the node: `lab shell NODE`",
         )
     return Volume(snapshotter=snapshotter, key=key, mount=words, folder=folder)

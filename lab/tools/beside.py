@@ -31,7 +31,7 @@ printf '\\n{frame}%s, sent %s bytes\\n' "$state" $((after - before))
 exit "$status"
 """
 _VERDICT = re.compile(
-    rf"^{_FRAME}(?P<state>running|over), sent (?P<bytes>\d+) bytes$", re.MULTILINE
+    rf"^{_FRAME}(?P<state>running|over), sent (?P<bytes>\d{{1,18}}) bytes$", re.MULTILINE
 )
 
 

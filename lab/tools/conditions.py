@@ -11,6 +11,8 @@ from typing import Any
 
 import msgspec
 
+from lab.decode import DecodeError, json_as
+
 SEGMENT = "TCP segment size"
 KERNEL = "kernel under the tool"
 
@@ -66,7 +68,6 @@ def _json(report: str) -> dict[str, Any]:
     if place < 0:
         return {}
     try:
-        found = msgspec.json.decode(report[place:])
-    except msgspec.DecodeError:
+        return json_as(report[place:], dict[str, Any])
+    except DecodeError:
         return {}
-    return found if isinstance(found, dict) else {}

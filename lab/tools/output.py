@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TypeVar
 
-import msgspec
-
+from lab.decode import DecodeError, json_as
 from lab.errors import ToolOutputError
 
 T = TypeVar("T")
@@ -28,11 +27,9 @@ def decode(text: str, kind: type[T], *, tool: str) -> T:
     if not text.strip():
         raise ToolOutputError(f"{tool} printed nothing", remedy=KEPT)
     try:
-        return msgspec.json.decode(text, type=kind)
-    except msgspec.ValidationError as error:
-        raise ToolOutputError(f"{tool}'s report is not complete: {error}", remedy=KEPT) from error
-    except msgspec.DecodeError as error:
-        raise ToolOutputError(f"{tool}'s report is not JSON: {error}", remedy=KEPT) from error
+        return json_as(text, kind)
+    except DecodeError as error:
+        raise ToolOutputError(f"{tool}'s report is not whole: {error}", remedy=KEPT) from error
 
 
 def disagree(one: float, other: float, *, tolerance: float = TOLERANCE) -> bool:

@@ -17,13 +17,14 @@ HEADERS_BYTES = 20 + 8
 TOO_LONG = re.compile(r"[Mm]essage too long|Frag needed and DF set")
 
 _REPLY = re.compile(
-    r"^\d+ bytes from \S+: icmp_seq=(?P<number>\d+) ttl=(?P<ttl>\d+) time=(?P<ms>[\d.]+) ms"
+    r"^\d+ bytes from \S+: icmp_seq=(?P<number>\d+) ttl=(?P<ttl>\d{1,3})"
+    r" time=(?P<ms>\d{1,9}(\.\d+)?) ms"
     r"(?P<twice> \(DUP!\))?$",
     re.MULTILINE,
 )
 _STATISTICS = re.compile(
-    r"^(?P<sent>\d+) packets transmitted, (?P<received>\d+) received,"
-    r"( \+(?P<duplicates>\d+) duplicates,)?",
+    r"^(?P<sent>\d{1,9}) packets transmitted, (?P<received>\d{1,9}) received,"
+    r"( \+(?P<duplicates>\d{1,9}) duplicates,)?",
     re.MULTILINE,
 )
 

@@ -31,12 +31,14 @@ CLOSED_LOOP_TOLERANCE = 0.1
 US = 1e-6
 
 _COLOUR = re.compile(r"\x1b\[[\d;]*m")
-_TOTAL_RUN = re.compile(r"\[Total Run\] RunTime=([\d.]+) sec;")
-_VALID_RUN = re.compile(r"\[Valid Duration\] RunTime=([\d.]+) sec; .*ReceivedMessages=(\d+)")
+_TOTAL_RUN = re.compile(r"\[Total Run\] RunTime=(\d{1,9}\.\d+) sec;")
+_VALID_RUN = re.compile(
+    r"\[Valid Duration\] RunTime=(\d{1,9}\.\d+) sec; .*ReceivedMessages=(\d{1,15})"
+)
 _LOST = re.compile(r"# dropped messages = (\d+); # duplicated messages = (\d+);")
-_MEAN = re.compile(r"Summary: Round trip is ([\d.]+) usec")
-_COUNT = re.compile(r"Total (\d+) observations;")
-_PERCENTILE = re.compile(r"---> percentile ([\d.]+) =\s*([\d.]+)$", re.MULTILINE)
+_MEAN = re.compile(r"Summary: Round trip is (\d{1,12}\.\d+) usec")
+_COUNT = re.compile(r"Total (\d{1,15}) observations;")
+_PERCENTILE = re.compile(r"---> percentile (\d{1,3}\.\d+) =\s*(\d{1,12}\.\d+)$", re.MULTILINE)
 
 
 def server(*, port: int = PORT) -> list[str]:

@@ -19,7 +19,8 @@ READY_TRIES = 150
 SETTLE_S = 1
 """From a packet's arrival until it is in the file, at the very most."""
 
-_ADDRESS = r"\d+(?:\.\d+){3}"
+_BYTE = r"(?:25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])"
+_ADDRESS = rf"{_BYTE}(?:\.{_BYTE}){{3}}"
 _PORT = r"(?:\.\d+)?"
 _TUNNELLED = re.compile(
     rf"^IP (?P<near>{_ADDRESS}) > (?P<far>{_ADDRESS}):"

@@ -129,3 +129,13 @@ def test_what_is_no_package_is_refused(tmp_path: Path, data: bytes) -> None:
 
     with pytest.raises(ImageError, match="not a Debian package"):
         debs.control(path)
+
+
+def test_a_control_archive_that_is_too_large_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(debs, "CONTROL_LIMIT_BYTES", 10)
+    (tmp_path / "a.deb").write_bytes(deb())
+
+    with pytest.raises(ImageError, match="its control archive has"):
+        debs.control(tmp_path / "a.deb")

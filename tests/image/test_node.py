@@ -59,3 +59,13 @@ def test_programs_of_the_guests_scripts_are_in_its_file_system() -> None:
 def test_names_are_listed_once() -> None:
     for names in (guest.APPLETS, guest.MODULES, node.BOOT_MODULES, node.MASKED):
         assert len(set(names)) == len(names)
+
+
+def test_no_password_opens_a_node() -> None:
+    said = configuration()["etc/ssh/sshd_config.d/lab.conf"].decode().splitlines()
+
+    assert {
+        "PermitRootLogin prohibit-password",
+        "PasswordAuthentication no",
+        "KbdInteractiveAuthentication no",
+    } <= set(said)

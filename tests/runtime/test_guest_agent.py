@@ -7,7 +7,7 @@ import json
 import socket
 import threading
 from collections.abc import Callable
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -46,7 +46,11 @@ class FakeAgent:
         self.requests: list[Request] = []
 
     def serve(self, listener: socket.socket) -> None:
-        with listener.accept()[0] as connection, connection.makefile("rb") as lines:
+        with (
+            listener.accept()[0] as connection,
+            connection.makefile("rb") as lines,
+            suppress(ConnectionResetError),  # who asks may have heard enough
+        ):
             for text in lines:
                 request = json.loads(text)
                 self.requests.append(request)
@@ -256,3 +260,41 @@ def test_a_conversation_that_was_closed_is_gone(play: Play) -> None:
     with pytest.raises(SandboxError, match="the guest's agent is gone"):
         agent.ask("guest-ping")
     agent.close()
+
+
+def test_a_guest_that_talks_without_end_is_left(
+    play: Play, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each piece comes in time; all together never end."""
+    monkeypatch.setattr(guest_agent, "ANSWER_TIMEOUT_S", 0.1)
+    monkeypatch.setattr(guest_agent, "RECEIVE_BYTES", 1)
+    agent, _ = play(b" " * 100_000)
+
+    with pytest.raises(SandboxError, match="does not answer"):
+        agent.ask("guest-ping")
+
+
+def test_an_answer_without_an_end_is_refused(play: Play, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(guest_agent, "LONGEST_ANSWER_BYTES", 1000)
+    agent, _ = play(b" " * 100_000)
+
+    with pytest.raises(SandboxError, match="makes no sense: it is longer than 1000 bytes"):
+        agent.ask("guest-ping")
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"[]\n",
+        b"}\n",
+        b'{"return": {"pid": "x"}}\n',
+        b"{}\n",
+        b'{"error": 1}\n',
+        b"[" * 9999 + b"\n",
+    ],
+)
+def test_an_answer_that_makes_no_sense_is_said(play: Play, answer: bytes) -> None:
+    agent, _ = play(answer)
+
+    with pytest.raises(SandboxError, match="answers what makes no sense"):
+        agent.start(["true"])

@@ -158,8 +158,8 @@ READ = "jobs/0/read"
 WRITE = "jobs/0/write"
 BROKEN: dict[str, tuple[Callable[[str], object], str, str]] = {
     "empty": (parse, "", "printed nothing"),
-    "truncated": (parse, captured(FIRST)[:3000], "not JSON"),
-    "cut-inside-the-messages": (parse, "note: both iodepth", "not JSON"),
+    "truncated": (parse, captured(FIRST)[:3000], "not whole"),
+    "cut-inside-the-messages": (parse, "note: both iodepth", "not whole"),
     "empty-object": (parse, "{}", "missing required field `fio version`"),
     "no-job": (parse, changed(FIRST, "jobs", []), "it has no job"),
     "no-bw-bytes": (parse, without(FIRST, f"{WRITE}/bw_bytes"), "`bw_bytes`"),

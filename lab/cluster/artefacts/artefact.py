@@ -11,24 +11,27 @@ import msgspec
 UNPINNED = "to be pinned on first fetch"
 """What stands for the source of a sum that nobody has published and nobody has taken yet."""
 
-Name = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._/:-]*$")]
-Version = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9.+_-]*$")]
+Name = Annotated[
+    str, msgspec.Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:-]*(/[A-Za-z0-9][A-Za-z0-9._:-]*)*\Z")
+]
+"""Each part begins with a letter or a digit: a name never leads out of a folder."""
+Version = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9.+_-]*\Z")]
 Address = Annotated[
     str,
     msgspec.Meta(
         pattern=r"^(https://|http://127\.0\.0\.1[:/]|docker://"
-        r"|(bin|images|manifests|kata)/[A-Za-z0-9][A-Za-z0-9._+-]*$)[!-~]*$"
+        r"|(bin|images|manifests|kata)/[A-Za-z0-9][A-Za-z0-9._+-]*\Z)[!-~]*\Z"
     ),
 ]
 """Upstream's, or the path in a directory of locally built artefacts; never a plain ``http``."""
-Sha256 = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{64}$")]
-Digest = Annotated[str, msgspec.Meta(pattern=r"^sha256:[0-9a-f]{64}$")]
-Member = Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9][a-z0-9-]*$")]
+Sha256 = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{64}\Z")]
+Digest = Annotated[str, msgspec.Meta(pattern=r"^sha256:[0-9a-f]{64}\Z")]
+Member = Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9][a-z0-9-]*\Z")]
 SumSource = Annotated[
     str,
     msgspec.Meta(
         pattern=rf"^(published at [!-~]+|pinned on first fetch \d{{4}}-\d\d-\d\d"
-        rf"|taken locally \d{{4}}-\d\d-\d\d|{UNPINNED})$"
+        rf"|taken locally \d{{4}}-\d\d-\d\d|{UNPINNED})\Z"
     ),
 ]
 

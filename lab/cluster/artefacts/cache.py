@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 DISK_FULL = {errno.ENOSPC, errno.EDQUOT}
 MODE = 0o755
 """Programs are among them."""
+PROGRAM_LIMIT_BYTES = 1 << 30
+"""However small it is packed."""
 PART = ".part-"
 UNPACKED = "unpacked"
 
@@ -162,6 +164,9 @@ def _member(packed: Path, name: str) -> bytes:
         with tarfile.open(packed) as archive:
             for member in archive:
                 if member.name.removeprefix("./") == name and member.isreg():
+                    if member.size > PROGRAM_LIMIT_BYTES:
+                        problem = f"{packed} holds a program {name} of {member.size} bytes"
+                        break
                     stream = archive.extractfile(member)
                     return stream.read() if stream else b""
     except (tarfile.TarError, zlib.error, EOFError, OSError) as error:

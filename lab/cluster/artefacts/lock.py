@@ -9,6 +9,7 @@ import msgspec
 
 from lab import files
 from lab.cluster.artefacts.artefact import Artefact, Lock
+from lab.decode import DecodeError, toml_as
 from lab.errors import ArtefactError
 
 LOCK_FILE = Path(__file__).parent.parent / "artefacts.lock.toml"
@@ -29,6 +30,9 @@ def load(path: Path = LOCK_FILE) -> Lock:
             f"run `{command('lock', path)}`, which needs the internet, or `lab artefacts import`"
         )
         raise ArtefactError(f"there is no lock {path}", remedy=remedy) from None
+    except OSError as error:
+        remedy = "name a file that can be read with --lock"
+        raise ArtefactError(f"{path}: {error.strerror}", remedy=remedy) from error
     return parse(raw, name=str(path))
 
 
@@ -54,8 +58,8 @@ def parse(raw: bytes, *, name: str) -> Lock:
         ArtefactError: if it is damaged.
     """
     try:
-        return msgspec.toml.decode(raw, type=Lock)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        return toml_as(raw, Lock)
+    except DecodeError as error:
         remedy = "write it anew with `lab artefacts lock`"
         raise ArtefactError(f"{name} is damaged: {error}", remedy=remedy) from error
 

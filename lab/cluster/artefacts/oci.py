@@ -14,6 +14,7 @@ import msgspec
 from lab import files
 from lab.cluster.artefacts import references
 from lab.cluster.artefacts.skopeo import DIGEST
+from lab.decode import DecodeError, json_as
 from lab.errors import ArtefactError
 
 if TYPE_CHECKING:
@@ -113,8 +114,8 @@ def _index_of(path: Path) -> bytes:
 
 def _decoded(raw: bytes, kind: type[T], *, name: str) -> T:
     try:
-        return msgspec.json.decode(raw, type=kind)
-    except msgspec.DecodeError as error:
+        return json_as(raw, kind)
+    except DecodeError as error:
         raise ArtefactError(f"{name} is damaged: {error}", remedy=FORM_REMEDY) from error
 
 

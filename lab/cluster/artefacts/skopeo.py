@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import re
 import shutil
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+import msgspec
 
 from lab.cluster.artefacts import references
 from lab.command import run
+from lab.decode import DecodeError, json_as
 from lab.errors import ArtefactError, HostError
 
 if TYPE_CHECKING:
@@ -16,8 +18,26 @@ if TYPE_CHECKING:
 
 INSPECT_TIMEOUT_S = 120.0
 COPY_TIMEOUT_S = 3600.0
-PLATFORM = {"os": "linux", "architecture": "amd64"}
 DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
+
+
+class _Platform(msgspec.Struct, frozen=True):
+    os: str = ""
+    architecture: str = ""
+
+
+OURS = _Platform("linux", "amd64")
+
+
+class _Manifest(msgspec.Struct, frozen=True):
+    digest: str
+    platform: _Platform = _Platform()
+
+
+class _Document(msgspec.Struct, frozen=True):
+    """A manifest, or the list of those for several platforms."""
+
+    manifests: tuple[_Manifest, ...] | None = None
 
 
 def require() -> None:
@@ -45,12 +65,12 @@ def digest_of(reference: str) -> str:
     """
     source = f"docker://{reference}"
     raw = run(("skopeo", "inspect", "--raw", source), timeout_s=INSPECT_TIMEOUT_S).stdout
-    manifests = _document(raw, reference).get("manifests")
+    manifests = _document(raw, reference).manifests
     if manifests is None:
         argv = ("skopeo", "inspect", "--no-tags", "--format", "{{.Digest}}", source)
         found = run(argv, timeout_s=INSPECT_TIMEOUT_S).stdout.strip()
     else:
-        found = next((one["digest"] for one in manifests if _is_ours(one)), "")
+        found = next((one.digest for one in manifests if one.platform == OURS), "")
     if not DIGEST.fullmatch(found):
         remedy = "choose another version in artefacts.toml"
         raise ArtefactError(f"{reference} is not there for linux on amd64", remedy=remedy)
@@ -73,17 +93,10 @@ def copy(reference: str, digest: str, directory: Path) -> None:
     run(argv, timeout_s=COPY_TIMEOUT_S)
 
 
-def _document(raw: str, reference: str) -> dict[str, Any]:
+def _document(raw: str, reference: str) -> _Document:
     try:
-        document = json.loads(raw)
-    except ValueError:
-        document = None
-    if isinstance(document, dict):
-        return document
-    remedy = f"look at it: skopeo inspect --raw docker://{reference}"
-    raise ArtefactError(f"the registry's answer for {reference} is no manifest", remedy=remedy)
-
-
-def _is_ours(manifest: dict[str, Any]) -> bool:
-    platform = manifest.get("platform", {})
-    return all(platform.get(key) == value for key, value in PLATFORM.items())
+        return json_as(raw, _Document)
+    except DecodeError as error:
+        remedy = f"look at it: skopeo inspect --raw docker://{reference}"
+        problem = f"the registry's answer for {reference} is no manifest: {error}"
+        raise ArtefactError(problem, remedy=remedy) from error

@@ -8,12 +8,13 @@ from typing import Annotated
 import msgspec
 
 from lab.cluster.artefacts.artefact import Kind, Name, Version  # noqa: TC001 - msgspec reads them
+from lab.decode import DecodeError, toml_as
 from lab.errors import ArtefactError
 
 WANTED_FILE = Path(__file__).parent.parent / "artefacts.toml"
 
 
-SafeAddress = Annotated[str, msgspec.Meta(pattern=r"^(https://|http://127\.0\.0\.1[:/])[!-~]+$")]
+SafeAddress = Annotated[str, msgspec.Meta(pattern=r"^(https://|http://127\.0\.0\.1[:/])[!-~]+\Z")]
 
 
 class Line(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -86,10 +87,10 @@ def load(path: Path = WANTED_FILE) -> Wanted:
         ArtefactError: if the file is missing or wrong.
     """
     try:
-        return msgspec.toml.decode(path.read_bytes(), type=Wanted)
+        return toml_as(path.read_bytes(), Wanted)
     except FileNotFoundError:
         remedy = "take it from the project again: `git checkout` it"
         raise ArtefactError(f"there is no {path}", remedy=remedy) from None
-    except msgspec.DecodeError as error:
+    except DecodeError as error:
         remedy = "correct it; docs/artefacts.md describes every key"
         raise ArtefactError(f"{path}: {error}", remedy=remedy) from error

@@ -118,3 +118,9 @@ def test_what_is_unpinned_can_be_pinned() -> None:
     assert pinned.unpinned == ()
     assert pinned.of(Kind.BINARY) == pinned.artefacts
     assert pinned.of(Kind.KATA) == ()
+
+
+@pytest.mark.parametrize("name", ["a/../b", "../b", "a/", "a//b", "a\n", "a b", "a;b", "a/-b"])
+def test_no_name_leads_elsewhere_or_is_more_than_a_name(name: str) -> None:
+    with pytest.raises(msgspec.ValidationError):
+        msgspec.convert({**msgspec.to_builtins(artefact()), "name": name}, Artefact)

@@ -171,3 +171,14 @@ def test_what_holds_no_program_is_refused(packed: bytes, said: str) -> None:
 
     with pytest.raises(ArtefactError, match=said):
         cache.program(one)
+
+
+def test_a_program_that_is_too_large_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cache, "PROGRAM_LIMIT_BYTES", 100)
+    packed = tar_gz("crictl", b"\0" * 101)
+    one = locked(packed, member="crictl")
+    with cache.opened():
+        cache.admit(put(one, packed), one)
+
+    with pytest.raises(ArtefactError, match="holds a program crictl of 101 bytes"):
+        cache.program(one)
