@@ -50,17 +50,15 @@ def test_reports_made_twice_are_the_same_bytes(run_dir: Path) -> None:
     assert made(run_dir) == first
 
 
-def test_another_process_with_other_hashes_makes_the_same_bytes(run_dir: Path) -> None:
+def test_another_process_that_hashes_otherwise_makes_the_same_bytes(run_dir: Path) -> None:
     report.write(run_dir)
     first = made(run_dir)
     script = "import sys, pathlib; from lab import report; report.write(pathlib.Path(sys.argv[1]))"
 
-    for seed in ("1", "2"):
-        environment = {**os.environ, "PYTHONHASHSEED": seed, "TZ": "Asia/Kolkata"}
-        subprocess.run(
-            [sys.executable, "-c", script, run_dir], cwd=ROOT, env=environment, check=True
-        )
-        assert made(run_dir) == first
+    environment = {**os.environ, "PYTHONHASHSEED": "7", "TZ": "Asia/Kolkata"}
+    subprocess.run([sys.executable, "-c", script, run_dir], cwd=ROOT, env=environment, check=True)
+
+    assert made(run_dir) == first
 
 
 def test_the_file_is_what_the_run_says(run_dir: Path) -> None:
