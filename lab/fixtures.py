@@ -45,8 +45,7 @@ def bench(request: pytest.FixtureRequest) -> Bench:
                 stopwatch=session.stopwatch,
             )
             session.lease = session.stack.enter_context(alone)
-        session.bench = session.stack.enter_context(running)
-    return session.bench
+        return session.came_up(session.stack.enter_context(running))
 
 
 @pytest.fixture(scope="session")

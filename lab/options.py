@@ -64,6 +64,19 @@ OPTIONS = (
 )  # fmt: skip
 """In the order in which help shows them."""
 
+SECTIONS = {
+    "what is measured": ("--topology", "--cells", "--controls", "--shard"),
+    "how long, and in which order": ("--profile", "--rounds", "--budget", "--order", "--seed"),
+    "on what": ("--accel", "--artefacts", "--lock", "--wait"),
+    "what is left of it": ("--keep", "--output"),
+}
+"""Under which title help shows each of them."""
+
+
+def section_of(option: Option) -> str:
+    """The title of the section that *option* stands in."""
+    return next((title for title, flags in SECTIONS.items() if option.flag in flags), "others")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wishes:

@@ -16,7 +16,7 @@ import pytest
 
 from lab.bench import NotMeasuredError
 from lab.errors import LabError, SandboxError, StoreError, told
-from lab.options import OPTIONS, Wishes
+from lab.options import OPTIONS, Wishes, section_of
 from lab.outcome import Outcome
 from lab.pause import TOUCHED
 from lab.records import OutcomeRecord
@@ -73,10 +73,10 @@ class Handover:
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Offer the lab's options to pytest, in a group of their own."""
-    group = parser.getgroup("lab", "the lab (scenarios/)")
+    """Offer the lab's options to pytest, in groups of their own."""
     for option in OPTIONS:
-        group.addoption(
+        title = f"the lab: {section_of(option)}"
+        parser.getgroup(title, title).addoption(
             option.flag,
             dest=option.name,
             metavar=option.metavar or "|".join(option.choices),
@@ -146,7 +146,7 @@ def pytest_runtest_protocol(
         if boot.id not in session.counts:
             session.screen.begin(boot)
             session.counts[boot.id] = {}
-        session.screen.phase(_title(item))
+        session.begin(_title(item))
     result = yield
     if session.screen is not None and _is_last_of(boot, nextitem):
         session.screen.end(boot, session.counts[boot.id])

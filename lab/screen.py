@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
+from rich.console import Group
 from rich.live import Live
 from rich.table import Table
 from rich.text import Text
@@ -26,8 +27,13 @@ if TYPE_CHECKING:
 
 HEARTBEAT_S = 20.0
 REFRESHES_PER_S = 4
+LINE_MOST = 2
+"""How many lines what was said last may take below the table."""
 FRAME_LINES = 4
 """Of the live table: its titles, what stands below it, and room for the prompt."""
+
+CELL_MOST = 52
+"""Columns for the name of a boot: the longest that there is has 51."""
 
 _STYLES = {
     Outcome.PASS: "green",
@@ -48,6 +54,9 @@ class Screen(Protocol):
 
     def phase(self, text: str) -> None:
         """What is going on in it now."""
+
+    def is_up(self, text: str) -> None:
+        """The bench is up: the boot at its turn begins only now, with what *text* says."""
 
     def end(self, boot: Boot, counts: Mapping[Outcome, int]) -> None:
         """A boot is done; what became of its scenarios."""
@@ -90,6 +99,10 @@ class PlainScreen:
     def phase(self, text: str) -> None:
         """Remember it for the next heartbeat."""
         self._doing = text
+
+    def is_up(self, text: str) -> None:
+        """Print it: what was said last was about the bench."""
+        self.say(f"the bench is up: {text}")
 
     def end(self, boot: Boot, counts: Mapping[Outcome, int]) -> None:
         """Print what became of the boot's scenarios."""
@@ -151,6 +164,12 @@ class LiveScreen:
         if self._current is not None:
             self._current.phase = text
 
+    def is_up(self, text: str) -> None:
+        """Start the clock of the current row anew."""
+        if self._current is not None:
+            self._current.started = time.monotonic()
+        self.phase(text)
+
     def end(self, boot: Boot, counts: Mapping[Outcome, int]) -> None:
         """Stop the clock of the boot's row and sum it up."""
         row = self._rows[boot.id]
@@ -182,12 +201,14 @@ class LiveScreen:
         first = max(0, min(done - height // 2, len(rows) - height))
         return rows[first : first + height]
 
-    def _draw(self) -> Table:
+    def _draw(self) -> Group:
+        """The table, and below it the last line: a caption would be as narrow as the table."""
         elapsed = format_duration(time.monotonic() - self._began)
-        table = Table(box=None, pad_edge=False, caption=Text(f"{elapsed}  {clean(self._line)}"))
-        table.caption_justify = "left"
-        for title, justify in (("cell", "left"), ("phase", "left")):
-            table.add_column(title, justify=justify, no_wrap=True)  # type: ignore[arg-type] # Literal
+        table = Table(box=None, pad_edge=False)
+        # On a narrow screen the phase gives way: a cell without its end is another one.
+        widest = max((len(name) for name in self._rows), default=0)
+        table.add_column("cell", no_wrap=True, min_width=min(widest, CELL_MOST))
+        table.add_column("phase", no_wrap=True)
         table.add_column("elapsed", justify="right", no_wrap=True)
         table.add_column("expected", justify="right", no_wrap=True, style="dim")
         for row in self._visible():
@@ -199,7 +220,17 @@ class LiveScreen:
                 "" if expected is None else format_duration(expected),
                 style=None if row.started is not None else "dim",
             )
-        return table
+        return Group(table, *self._below(f"{elapsed}  {clean(self._line)}"))
+
+    def _below(self, text: str) -> list[Text]:
+        """As much of *text* as there is room for, in lines that end between words."""
+        width = self._console.width
+        lines = list(Text(text).wrap(self._console, width))
+        shown = lines[:LINE_MOST]
+        if len(lines) > LINE_MOST:
+            cut = shown[-1].plain.rstrip()[: width - 2].rpartition(" ")[0]
+            shown[-1] = Text(f"{cut} …")
+        return shown
 
 
 @contextmanager

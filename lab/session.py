@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from lab.screen import Screen
     from lab.store import Store
 
+BRINGING_UP = "waits for the bench to come up"
 SESSION = pytest.StashKey["Session"]()
 Verdict = tuple[Outcome, str, tuple[str, ...]]
 """An outcome, its reason, and the last lines of a console where they tell why."""
@@ -55,6 +56,7 @@ class Session:
     """What measures, for each boot that may have to be made again; by its id."""
 
     looks: Looks = field(init=False)
+    _doing: str = ""
     repeats: Repeats = field(init=False)
     is_lost: bool = False
     """Whether the node no longer answers: nothing can be measured on it any more."""
@@ -139,6 +141,19 @@ class Session:
     def _lost_guest(self) -> str:
         """A guest that the emulator lost is that boot's misfortune: the bench goes on."""
         return "" if self.bench is None else self.bench.lost_guest()
+
+    def begin(self, scenario: str) -> None:
+        """Show what is at its turn; as long as the bench is not up, it waits for that."""
+        self._doing = scenario
+        if self.screen is not None:
+            self.screen.phase(BRINGING_UP if self.bench is None else scenario)
+
+    def came_up(self, bench: Bench) -> Bench:
+        """Measure on *bench*, which is up."""
+        self.bench = bench
+        if self.screen is not None:
+            self.screen.is_up(self._doing)
+        return bench
 
     def say(self, text: str) -> None:
         """Tell the user, if it is for us to do."""

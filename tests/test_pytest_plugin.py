@@ -163,6 +163,9 @@ class FakeScreen:
     def phase(self, text: str) -> None:
         self.told.append(text)
 
+    def is_up(self, text: str) -> None:
+        self.told.append(f"up: {text}")
+
     def end(self, boot: Boot, counts: Mapping[Outcome, int]) -> None:
         summary = ", ".join(f"{count} {outcome}" for outcome, count in counts.items())
         self.told.append(f"end {boot.id}: {summary}")
@@ -811,10 +814,11 @@ def test_a_tools_report_is_kept_once_for_all_that_was_read_from_it(runner: Runne
 def test_the_screen_is_told_boot_by_boot(runner: Runner) -> None:
     run = runner.run("def test_tcp_in(sandbox): pass\ndef test_loss(sandbox): assert 0\n")
 
-    assert run.screen.told[:5] == [
+    assert run.screen.told[:6] == [
         f"begin {FIRST}",
-        "tcp in",
+        "waits for the bench to come up",
         "starting node-1",
+        "up: tcp in",
         "loss",
         f"end {FIRST}: 1 PASS, 1 FAIL",
     ]
@@ -836,33 +840,6 @@ def test_fixtures_hand_out_the_peer_the_node_and_the_profile(runner: Runner) -> 
     )
 
     assert {outcome for _, outcome in run.outcomes} == {Outcome.PASS}
-
-
-def test_help_shows_the_labs_options_in_a_group_of_their_own(
-    pytester: pytest.Pytester, capsys: pytest.CaptureFixture[str]
-) -> None:
-    pytester.inline_run("--help", plugins=[pytest_plugin])
-
-    text = capsys.readouterr().out
-    group = text.partition("the lab (scenarios/):\n")[2].partition("\n\n")[0]
-    flags = [word for word in group.split() if word.startswith("--")]
-    assert [flag.partition("=")[0] for flag in flags] == [
-        "--topology",
-        "--cells",
-        "--profile",
-        "--rounds",
-        "--budget",
-        "--controls",
-        "--order",
-        "--shard",
-        "--seed",
-        "--keep",
-        "--accel",
-        "--output",
-        "--wait",
-        "--artefacts",
-        "--lock",
-    ]
 
 
 def test_a_wrong_option_is_a_usage_error_before_anything_is_collected(

@@ -186,6 +186,63 @@ def test_a_boot_that_nobody_has_seen_before_has_no_expectation(table: LiveScreen
     assert cells(table, SECOND.id) == ["starting", "0 s"]
 
 
+def test_the_first_boot_begins_when_the_bench_is_up(table: LiveScreen, clock: Clock) -> None:
+    table.begin(FIRST)
+    table.phase("waits for the bench to come up")
+    clock.now += 60
+    table.is_up("start to first answer")
+    clock.now += 5
+
+    assert cells(table, FIRST.id) == ["start to first answer", "5 s", "42 s"]
+
+
+LONG = (
+    "node under tcg: the node's own kernel does not come up under /dev/kvm: error: failed to set"
+    " MSR 0x48b to 0x137bfffff: kvm_buf_set_msrs: Assertion `ret == cpu->kvm_msr_buf->nmsrs' failed"
+)
+
+
+def at_eighty(width: int = 80) -> list[str]:
+    """The live screen while the node of a default run comes up."""
+    said = StringIO()
+    narrow = Console(file=said, width=width, height=24, highlight=False)
+    plan = make(DEFAULT_CELLS, profile="standard", rounds=5, seed=1)
+    screen = LiveScreen(narrow, plan.order, {boot.cell_name: 754.0 for boot in plan.order})
+    screen.begin(plan.order[0])
+    screen.phase("waits for the bench to come up")
+    screen.say(LONG)
+    narrow.print(screen._draw())
+    return [line.rstrip() for line in said.getvalue().splitlines()]
+
+
+def test_the_screen_is_readable_at_eighty_columns(clock: Clock) -> None:
+    assert clock.now
+    lines = at_eighty()
+
+    assert max(map(len, lines)) <= 80
+    assert len(lines) <= 24
+    shown = {line.split()[0] for line in lines[1:-2]}
+    assert all("…" not in name for name in shown)
+    below = " ".join(lines[-2:]).split()
+    assert below[-1] == "…"
+    assert set(below[2:-1]) <= set(LONG.split())
+
+
+def test_neither_a_file_nor_who_wants_no_colour_gets_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    row = styled({Outcome.FAIL: 1, Outcome.PASS: 2})
+    in_file, on_terminal, wished = StringIO(), StringIO(), StringIO()
+
+    Console(file=in_file).print(row)
+    monkeypatch.setenv("TERM", "xterm-256color")
+    Console(file=on_terminal, force_terminal=True).print(row)
+    monkeypatch.setenv("NO_COLOR", "1")
+    Console(file=wished, force_terminal=True).print(row)
+
+    assert "\x1b" not in in_file.getvalue()
+    assert "\x1b[3" in on_terminal.getvalue()
+    assert "\x1b[3" not in wished.getvalue()
+
+
 def test_a_phase_between_two_boots_is_nobodys(table: LiveScreen) -> None:
     table.begin(FIRST)
     table.end(FIRST, {Outcome.PASS: 1})

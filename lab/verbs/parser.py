@@ -9,7 +9,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lab.options import OPTIONS
+from lab.options import OPTIONS, section_of
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -92,9 +92,10 @@ def new_parser() -> argparse.ArgumentParser:
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    """Offer the options of a run."""
+    """Offer the options of a run, under the titles of their sections."""
+    groups = {title: parser.add_argument_group(title) for title in map(section_of, OPTIONS)}
     for option in OPTIONS:
-        parser.add_argument(
+        groups[section_of(option)].add_argument(
             option.flag,
             dest=option.name,
             metavar=option.metavar or "|".join(option.choices),

@@ -21,6 +21,8 @@ TELLING = (
     "shell node-1",
     "status",
     "verify",
+    "completion --names runs",
+    "logs",
 )
 """Verbs that compute (compare, plan, report) or ask libvirt (doctor, gc) are not among them."""
 ROOT = Path(__file__).parents[2]

@@ -1,0 +1,85 @@
+"""What lets a shell complete the command line, and the names that it asks for."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from typing import TYPE_CHECKING
+
+import pytest
+
+from lab import verbs
+from lab.cli import main
+from lab.matrix import ALL_CELLS
+from lab.verbs.completion import SHELLS, script
+from tests.fake_run import FakeRun
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+def test_every_verb_and_what_only_asking_tells_is_in_it(shell: str) -> None:
+    text = script(verbs.parser(), shell)
+
+    for word in ("matrix", "artefacts", "publish", "lab completion --names runs"):
+        assert word in text
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+def test_the_shell_itself_can_read_it(shell: str, tmp_path: Path) -> None:
+    if not (program := shutil.which(shell)):
+        pytest.skip(f"{shell} is not here")
+    path = tmp_path / "lab"
+    path.write_text(script(verbs.parser(), shell))
+
+    assert subprocess.run([program, "-n", path], check=False).returncode == 0
+
+
+def test_bash_completes_by_it(tmp_path: Path) -> None:
+    path = tmp_path / "lab"
+    path.write_text(script(verbs.parser(), "bash"))
+    ask = f"""
+        source {path}; function_name=$(complete -p lab | sed 's/.*-F \\([^ ]*\\).*/\\1/')
+        COMP_WORDS=(lab ma); COMP_CWORD=1; $function_name lab ma lab; echo "${{COMPREPLY[@]}}"
+        COMP_WORDS=(lab matrix --profile s); COMP_CWORD=3
+        COMPREPLY=(); $function_name lab s --profile; echo "${{COMPREPLY[@]}}"
+    """
+
+    done = subprocess.run(  # as a user's own shell is found
+        ["bash", "-c", ask],  # noqa: S607
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    assert [line.split() for line in done.stdout.splitlines()] == [
+        ["matrix"],
+        ["smoke", "standard"],
+    ]
+
+
+def test_names_are_those_that_there_are(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("LAB_HOME", str(tmp_path / "home"))
+    run = FakeRun().write(tmp_path / "results").name
+    expected = {
+        "topologies": "embedded",
+        "cells": str(ALL_CELLS[0]),
+        "runs": run,
+        "labs": "",
+        "nodes": "",
+    }
+
+    for what, first in expected.items():
+        assert main(["completion", "--names", what]) == 0
+        assert (capsys.readouterr().out.splitlines() or [""])[0 if what != "runs" else -1] == first
+
+
+def test_completion_of_no_shell_is_a_wrong_command_line() -> None:
+    with pytest.raises(SystemExit) as caught:
+        main(["completion"])
+
+    assert caught.value.code == 2
