@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from lab.errors import UsageError
+from lab.text import clean
 from lab.units import count
 
 if TYPE_CHECKING:
@@ -51,7 +52,7 @@ def told(
     boot: Boot, scenario: str, outcome: Outcome, reason: str, *, nodes: Sequence[str]
 ) -> list[str]:
     """What failed, and what to type in another terminal."""
-    lines = reason.splitlines()
+    lines = clean(reason).splitlines()
     left = len(lines) - REASON_LINES
     more = [f"  and {count(left, 'line')} more, in the report"] if left > 0 else []
     shells = [boot.id, *nodes]

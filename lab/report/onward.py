@@ -5,8 +5,8 @@ from __future__ import annotations
 import shlex
 from typing import TYPE_CHECKING
 
-from lab.report.text import clean
 from lab.report.verdict import problems
+from lab.text import clean
 from lab.units import count
 
 if TYPE_CHECKING:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from lab.errors import CommandError
 from lab.storage.backend import ROOT
+from lab.text import clean
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -39,6 +40,6 @@ def converse(agent: GuestAgent, lines: Iterable[str], *, say: Callable[[str], No
             say(error.problem)
             continue
         if done.stdout:
-            say(done.stdout.removesuffix("\n"))
+            say(clean(done.stdout).removesuffix("\n"))
         if done.returncode:
             say(f"(status {done.returncode})")

@@ -95,7 +95,7 @@ def _lines(prompt: str) -> Iterator[str]:
 
 def _logs(arguments: argparse.Namespace) -> int:
     from lab import consoles  # noqa: PLC0415
-    from lab.report.text import clean  # noqa: PLC0415
+    from lab.text import clean  # noqa: PLC0415
 
     among = consoles.known(arguments.output, arguments.run)
     if arguments.name is None:
