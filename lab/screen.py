@@ -32,9 +32,8 @@ LINE_MOST = 2
 FRAME_LINES = 4
 """Of the live table: its titles, what stands below it, and room for the prompt."""
 
-CELL_MOST = 52
-"""Columns for the name of a boot: the longest that there is has 51."""
-
+DURATION, PHASE_LEAST, GAPS = 11, 12, 6
+"""Columns: of ``12 min 34 s``, of a phase that says anything, and between the four of them."""
 _STYLES = {
     Outcome.PASS: "green",
     Outcome.UNSUPPORTED: "yellow",
@@ -168,6 +167,7 @@ class LiveScreen:
         """Start the clock of the current row anew."""
         if self._current is not None:
             self._current.started = time.monotonic()
+        self._line = ""  # that was about the bench
         self.phase(text)
 
     def end(self, boot: Boot, counts: Mapping[Outcome, int]) -> None:
@@ -205,19 +205,26 @@ class LiveScreen:
         """The table, and below it the last line: a caption would be as narrow as the table."""
         elapsed = format_duration(time.monotonic() - self._began)
         table = Table(box=None, pad_edge=False)
-        # On a narrow screen the phase gives way: a cell without its end is another one.
+        # On a narrow screen the phase gives way: half a cell's name is another cell, and half a
+        # duration another one.
         widest = max((len(name) for name in self._rows), default=0)
-        table.add_column("cell", no_wrap=True, min_width=min(widest, CELL_MOST))
-        table.add_column("phase", no_wrap=True)
-        table.add_column("elapsed", justify="right", no_wrap=True)
-        table.add_column("expected", justify="right", no_wrap=True, style="dim")
+        left = self._console.width - widest - DURATION - GAPS
+        has_room = left >= PHASE_LEAST + DURATION
+        room = max(1, left - DURATION if has_room else left)
+        table.add_column("cell", no_wrap=True, min_width=widest)
+        table.add_column("phase", no_wrap=True, max_width=room)
+        table.add_column("elapsed", justify="right", no_wrap=True, min_width=DURATION)
+        if has_room:
+            table.add_column(
+                "expected", justify="right", no_wrap=True, min_width=DURATION, style="dim"
+            )
         for row in self._visible():
             expected = self._expected_s.get(row.boot.cell_name)
             table.add_row(
                 row.boot.id,
                 Text(clean(row.phase)) if row.elapsed_s is None else styled(row.counts),
                 _elapsed(row),
-                "" if expected is None else format_duration(expected),
+                *(["" if expected is None else format_duration(expected)] if has_room else []),
                 style=None if row.started is not None else "dim",
             )
         return Group(table, *self._below(f"{elapsed}  {clean(self._line)}"))

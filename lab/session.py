@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from lab.screen import Screen
     from lab.store import Store
 
-BRINGING_UP = "waits for the bench to come up"
+BRINGING_UP = "the bench comes up"
 SESSION = pytest.StashKey["Session"]()
 Verdict = tuple[Outcome, str, tuple[str, ...]]
 """An outcome, its reason, and the last lines of a console where they tell why."""

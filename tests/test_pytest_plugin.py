@@ -816,7 +816,7 @@ def test_the_screen_is_told_boot_by_boot(runner: Runner) -> None:
 
     assert run.screen.told[:6] == [
         f"begin {FIRST}",
-        "waits for the bench to come up",
+        "the bench comes up",
         "starting node-1",
         "up: tcp in",
         "loss",

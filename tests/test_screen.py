@@ -10,7 +10,7 @@ import pytest
 from rich.console import Console
 
 from lab import screen
-from lab.matrix import DEFAULT_CELLS
+from lab.matrix import DEFAULT_CELLS, Cell
 from lab.outcome import Outcome
 from lab.plan import make
 from lab.screen import LiveScreen, PlainScreen, live, plain, styled, summary
@@ -188,7 +188,7 @@ def test_a_boot_that_nobody_has_seen_before_has_no_expectation(table: LiveScreen
 
 def test_the_first_boot_begins_when_the_bench_is_up(table: LiveScreen, clock: Clock) -> None:
     table.begin(FIRST)
-    table.phase("waits for the bench to come up")
+    table.phase("the bench comes up")
     clock.now += 60
     table.is_up("start to first answer")
     clock.now += 5
@@ -209,7 +209,7 @@ def at_eighty(width: int = 80) -> list[str]:
     plan = make(DEFAULT_CELLS, profile="standard", rounds=5, seed=1)
     screen = LiveScreen(narrow, plan.order, {boot.cell_name: 754.0 for boot in plan.order})
     screen.begin(plan.order[0])
-    screen.phase("waits for the bench to come up")
+    screen.phase("the bench comes up")
     screen.say(LONG)
     narrow.print(screen._draw())
     return [line.rstrip() for line in said.getvalue().splitlines()]
@@ -223,9 +223,28 @@ def test_the_screen_is_readable_at_eighty_columns(clock: Clock) -> None:
     assert len(lines) <= 24
     shown = {line.split()[0] for line in lines[1:-2]}
     assert all("…" not in name for name in shown)
+    assert all(line.endswith("12 min 34 s") for line in lines[1:-2])
     below = " ".join(lines[-2:]).split()
     assert below[-1] == "…"
     assert set(below[2:-1]) <= set(LONG.split())
+
+
+def test_a_long_name_leaves_no_room_for_what_is_expected(clock: Clock) -> None:
+    cell = Cell.parse("l3forwarding+devmapper-blk+kata-go+handicap")
+    said = StringIO()
+    narrow = Console(file=said, width=80, highlight=False)
+    boot = make([cell], profile="standard", rounds=10, seed=1).order[-1]
+    table = LiveScreen(narrow, (boot,), {str(cell): 754.0})
+    table.begin(boot)
+    table.phase("a phase that is rather long")
+    clock.now += 754
+
+    narrow.print(table._draw())
+
+    lines = said.getvalue().splitlines()
+    assert max(map(len, lines)) <= 80
+    assert lines[1].split()[0] == boot.id
+    assert lines[1].rstrip().endswith("12 min 34 s")
 
 
 def test_neither_a_file_nor_who_wants_no_colour_gets_one(monkeypatch: pytest.MonkeyPatch) -> None:
