@@ -125,6 +125,20 @@ def fuzz(session: nox.Session) -> None:
     session.run(_python(session, "dev"), "-m", "pytest", "-m", "slow", *tests)
 
 
+@nox.session(requires=["dev"], venv_backend="none", default=False)
+def chaos(session: nox.Session) -> None:
+    """
+    Play a thousand stories of faults on a machine that is only played; write docs/reliability.md.
+
+    `-- --real` lets real nodes on this machine die instead, one fault after the other.
+    """
+    python, root = _python(session, "dev"), {"PYTHONPATH": str(ROOT)}
+    if "--real" in session.posargs:
+        session.run(python, "-m", "tests.chaos.real", *session.posargs[1:], env=root)
+        return
+    session.run(python, "-m", "tests.chaos", "--each", "--write", *session.posargs, env=root)
+
+
 @nox.session(default=False)
 def lock(session: nox.Session) -> None:
     """Pin requirements/*.txt again; `-- --upgrade` moves to the newest versions."""

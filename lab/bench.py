@@ -7,7 +7,7 @@ from collections.abc import Callable
 from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from typing import TYPE_CHECKING
 
-from lab import expectations, trial
+from lab import diagnosis, expectations, trial
 from lab.contamination import judge, to_be_used
 from lab.errors import LabError, told
 from lab.expectations import Expect
@@ -16,6 +16,7 @@ from lab.judgement import Judgement
 from lab.matrix import KATA, Cell, Runtime, Storage, Variant
 from lab.outcome import SUPPORTED, Evidence, Outcome, Support
 from lab.plan import PEER, PEER_NAME
+from lab.records import BootEvent
 from lab.run import Run
 from lab.runtime import kinds, vmexits
 from lab.runtime.reference import ReferenceSandbox
@@ -25,6 +26,7 @@ from lab.storage import BACKENDS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+    from pathlib import Path
 
     from lab.expectations import Expected
     from lab.handicap import Handicap
@@ -111,6 +113,7 @@ class Bench:
                 f"{support.reason}. Asked: {support.asked}. Answered: {support.answered}",
             )
         sandbox = self._make(self.setting, cell, name=boot.sandbox, number=boot.position)
+        self.store.add_boot(boot, BootEvent.OPENED)
         self._open = (boot, sandbox)
         expected = self.expected(cell)
         before = self.noise()
@@ -245,6 +248,10 @@ class Bench:
             with self.stopwatch.spending(Activity.BOOTING):
                 self._peer.start()
         return self._peer
+
+    def diagnose(self, boot: Boot, *, scenario: str, since_s: float) -> Path:
+        """Keep what can be learnt of *boot*, in which *scenario* has failed; return the folder."""
+        return diagnosis.take(self.setting, self.store, boot, scenario=scenario, since_s=since_s)
 
     def is_alive(self) -> bool:
         """Whether the nodes still answer; one that hangs takes every sandbox with it."""

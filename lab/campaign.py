@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from lab import labs, launch, prepare, report
+from lab import labs, launch, prepare, report, resume
 from lab.comparability import differences, differences_before, key, told
 from lab.environment import known_before
 from lab.errors import LabError, UsageError
@@ -19,12 +19,15 @@ from lab.interrupt import held_off
 from lab.pause import Pauses, require_terminal
 from lab.provision import bring_up
 from lab.pytest_plugin import COMPLETE, SCENARIOS, Handover
+from lab.records import RunStatus
+from lab.remainder import remainder
 from lab.report.onward import onward
 from lab.run import Run, exit_status, find_run
 from lab.screen import live, plain
 from lab.session import Session
 from lab.stopwatch import Stopwatch
 from lab.takedown import taken_down_on_failure
+from lab.this_machine import THIS_MACHINE
 from lab.units import format_duration
 
 if TYPE_CHECKING:
@@ -37,11 +40,20 @@ if TYPE_CHECKING:
     from lab.launch import Decided
     from lab.lease import Lease
     from lab.options import Wishes
-    from lab.plan import Plan
+    from lab.plan import Boot, Plan
+    from lab.provider import Provider
+    from lab.remainder import Remainder
     from lab.screen import Screen
+    from lab.store import Store
 
 
-def run_matrix(wishes: Wishes, console: Console, *, pauses: bool = False) -> int:
+def run_matrix(
+    wishes: Wishes,
+    console: Console,
+    *,
+    pauses: bool = False,
+    provider: Provider = THIS_MACHINE,
+) -> int:
     """
     Decide, run the scenarios of every boot, write the report; return the exit status.
 
@@ -49,7 +61,7 @@ def run_matrix(wishes: Wishes, console: Console, *, pauses: bool = False) -> int
     """
     if pauses:
         require_terminal(is_terminal=console.is_terminal)
-    _, status = measure(wishes, console, pauses=pauses)
+    _, status = measure(wishes, console, pauses=pauses, provider=provider)
     return status
 
 
@@ -83,12 +95,60 @@ def reproduce(run: Run, wishes: Wishes, console: Console, *, is_forced: bool) ->
     return status
 
 
+def resume_matrix(
+    wishes: Wishes,
+    console: Console,
+    name: str,
+    *,
+    is_forced: bool,
+    provider: Provider = THIS_MACHINE,
+) -> int:
+    """
+    Go on with the run that a user calls *name*; return the exit status.
+
+    Raises:
+        UsageError: if it cannot go on, or must not unless *is_forced*.
+    """
+    stopwatch = Stopwatch()
+    run = resume.read(find_run(wishes.output, name))
+    if not remainder(run).boots:
+        console.print(f"nothing of {run.header.id} is left to measure")
+        return exit_status(_concluded(run, console))
+    with ExitStack() as holding:
+        with plain(console, total=0) as beginning:
+            say = beginning.say
+            resumed = resume.decide(
+                wishes, run, is_forced=is_forced, say=say, stopwatch=stopwatch, provider=provider
+            )
+            alone = launch.leased(
+                resumed.decided, "about to go on", is_alone=True, say=say, stopwatch=stopwatch
+            )
+            lease = holding.enter_context(alone)
+        store, left = resume.reopen(resumed)
+        stopwatch.go_on_from(run.timeline)
+        console.print(f"{len(left.boots)} boots are left, into {store.path}")
+        _, status = _measured(resumed.decided, store, lease, stopwatch, console, left=left)
+        return status
+
+
+def _concluded(run: Run, console: Console) -> Run:
+    """Conclude a run of which nothing but that was missing."""
+    if run.header.status is not RunStatus.COMPLETE:
+        store = resume.opened(run)
+        store.finish(RunStatus.COMPLETE)
+        run = Run.load(run.path)
+    report.write(run.path)
+    _conclude(run, console)
+    return run
+
+
 def measure(
     wishes: Wishes,
     console: Console,
     *,
     pauses: bool = False,
     check: Callable[[Decided], None] | None = None,
+    provider: Provider = THIS_MACHINE,
 ) -> tuple[Run, int]:
     """
     As :func:`run_matrix`; return the run as well, whatever its status.
@@ -99,32 +159,45 @@ def measure(
     with ExitStack() as holding:
         with plain(console, total=0) as beginning:
             say = beginning.say
-            decided = launch.decide(wishes, say=say, stopwatch=stopwatch)
+            decided = launch.decide(wishes, say=say, stopwatch=stopwatch, provider=provider)
             if check is not None:
                 check(decided)
             alone = launch.leased(
                 decided, "about to measure", is_alone=True, say=say, stopwatch=stopwatch
             )
             lease = holding.enter_context(alone)
-        return _measured(decided, lease, stopwatch, console, pauses=pauses)
+        plan = decided.plan
+        store = launch.open_store(decided)
+        most = "at most " if plan.design.min_rounds < plan.rounds else ""
+        console.print(f"{most}{len(plan.order)} boots, seed {plan.seed}, into {store.path}")
+        return _measured(decided, store, lease, stopwatch, console, pauses=pauses)
 
 
 def _measured(
-    decided: Decided, lease: Lease, stopwatch: Stopwatch, console: Console, *, pauses: bool
+    decided: Decided,
+    store: Store,
+    lease: Lease,
+    stopwatch: Stopwatch,
+    console: Console,
+    *,
+    pauses: bool = False,
+    left: Remainder | None = None,
 ) -> tuple[Run, int]:
-    """Run what is *decided* on a machine that is ours."""
-    plan = decided.plan
-    expected_s = _expected_s(decided.wishes, plan)
-    store = launch.open_store(decided)
+    """Run what is *decided*, or what is *left* of it, on a machine that is ours."""
     lease.tell(f"measuring into {store.path.absolute()}")
-    most = "at most " if plan.design.min_rounds < plan.rounds else ""
-    console.print(f"{most}{len(plan.order)} boots, seed {plan.seed}, into {store.path}")
+    expected_s = _expected_s(decided.wishes, decided.plan)
     status: int = pytest.ExitCode.INTERRUPTED
     try:
         with ExitStack() as stack:
-            screen = stack.enter_context(_screen(console, decided, expected_s))
+            boots = left.boots if left else decided.plan.order
+            screen = stack.enter_context(_screen(console, boots, expected_s))
             session = Session(
-                decided=decided, store=store, stopwatch=stopwatch, screen=screen, lease=lease
+                decided=decided,
+                store=store,
+                stopwatch=stopwatch,
+                screen=screen,
+                lease=lease,
+                remainder=left,
             )
             session.pauses = Pauses(partial(console.print, soft_wrap=True)) if pauses else None
             stack.enter_context(session.stack)
@@ -185,11 +258,11 @@ def _arguments() -> list[str]:
 
 
 def _screen(
-    console: Console, decided: Decided, expected_s: dict[str, float]
+    console: Console, boots: tuple[Boot, ...], expected_s: dict[str, float]
 ) -> AbstractContextManager[Screen]:
     if console.is_terminal:
-        return live(console, decided.plan.order, expected_s)
-    return plain(console, total=len(decided.plan.order))
+        return live(console, boots, expected_s)
+    return plain(console, total=len(boots))
 
 
 def _expected_s(wishes: Wishes, plan: Plan) -> dict[str, float]:

@@ -12,6 +12,8 @@ from lab.records import Environment
 from lab.virt.xml import UNMITIGATED, Accelerator
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from lab.launch import Decided
     from lab.node import Node
     from lab.topology import Topology
@@ -34,10 +36,15 @@ def environment(decided: Decided, node: Node) -> Environment:
         "sockperf": "sockperf --version | head -n1",
     }
     answers = node.gather(questions, timeout_s=VERSIONS_TIMEOUT_S)
-    known = known_before(decided)
-    emulator, *of_kit = known.versions.items()
-    versions = [emulator, *((name, answer.strip()) for name, answer in answers.items()), *of_kit]
-    return msgspec.structs.replace(known, versions=dict(versions))
+    return known(decided, {name: answer.strip() for name, answer in answers.items()})
+
+
+def known(decided: Decided, on_node: Mapping[str, str]) -> Environment:
+    """What is known if the programs *on_node* are of these versions."""
+    before = known_before(decided)
+    emulator, *of_kit = before.versions.items()
+    inside = [each for each in on_node.items() if each[0] not in before.versions]
+    return msgspec.structs.replace(before, versions=dict([emulator, *inside, *of_kit]))
 
 
 def known_before(decided: Decided) -> Environment:

@@ -24,9 +24,19 @@ BLOCK_BYTES = 512
 """What st_blocks counts, whatever the file system's own blocks are (inode(7))."""
 
 
-def write_atomic(path: Path, data: str | bytes, *, mode: int = 0o644) -> None:
-    """Write *data* to *path* so that a reader sees the old file or the new, never a part."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+def write_atomic(
+    path: Path, data: str | bytes, *, mode: int = 0o644, below: Path | None = None
+) -> None:
+    """
+    Write *data* to *path* so that a reader sees the old file or the new, never a part.
+
+    Folders are made as they are needed; with *below*, only below that one, which must be there.
+    """
+    if below is None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    else:
+        for folder in reversed(path.relative_to(below).parents[:-1]):
+            (below / folder).mkdir(exist_ok=True)
     raw = data.encode() if isinstance(data, str) else data
     unfinished = path.with_name(owner.mark(f".{path.name}"))
     try:

@@ -62,7 +62,7 @@ def once_a_storage(
     order = session_of(request.config).decided.plan.order
     alike = (other for other in order if _same_storage(other.cell, boot.cell))
     first = next((other for other in alike if bench.may_work(other.cell.plain)), boot)
-    if first != boot and not profile.asks_each_cell:
+    if first.position != boot.position and not profile.asks_each_cell:
         reason = f"{profile.name} asks one sandbox of each storage; here that is {first.id}"
         raise NotMeasuredError(Outcome.NOT_RUN, reason)
 

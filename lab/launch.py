@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from lab import audit, labs, lease, prepare
+from lab import audit, labs, lease, owner, prepare, source
 from lab.bench import Bench
 from lab.cluster import kit as kits
 from lab.environment import environment
@@ -134,6 +134,8 @@ def open_store(decided: Decided) -> Store:
         command_line=tuple(sys.argv),
         topology=decided.wishes.topology,
         plan=decided.plan,
+        code=source.digest(),
+        owner=owner.me().id,
         options=decided.wishes.artefact_options,
     )
     return Store.create(decided.wishes.output, header)
@@ -163,15 +165,15 @@ def _up(
     with stopwatch.spending(Activity.BUILDING):
         disks = prepared_disks(
             decided,
-            console=lambda name: store.console_path(f"{name}-preparing"),
+            console=lambda name: store.node_console_path(f"{name}-preparing"),
             say=say,
             run=store.path,
         )
     for name in disks:
-        say(f"starting {name}; its console is {store.console_path(name)}")
+        say(f"starting {name}; its console is {store.node_console_path(name)}")
     with stopwatch.spending(Activity.BOOTING):
         began = time.monotonic()
-        lab = bring_up(start_of(decided, disks, console=store.console_path, run=store.path))
+        lab = bring_up(start_of(decided, disks, console=store.node_console_path, run=store.path))
         stopwatch.node_ready_s = time.monotonic() - began
     with _ended(lab, decided, store, say=say):
         said = format_duration(stopwatch.node_ready_s)

@@ -71,12 +71,14 @@ def merge(runs: Sequence[Run], root: Path, *, allowed: Sequence[str] = ()) -> Pa
             )
             for part in parts
             for sample in part.run.samples
+            if sample.boot not in part.run.superseded
             for boot in (part.boots[sample.boot],)
         ),
         (
             msgspec.structs.replace(record, boot=boot.id, round=boot.round)
             for part in parts
             for record in part.run.recorded
+            if record.boot not in part.run.superseded
             for boot in (part.boots[record.boot],)
         ),
     )

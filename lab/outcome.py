@@ -6,6 +6,9 @@ from enum import StrEnum
 
 import msgspec
 
+BY_THE_BENCH = "by the bench"
+"""How the reason of what is BLOCKED begins where no sandbox was at fault."""
+
 
 class Outcome(StrEnum):
     """What became of one scenario in one boot of a cell. Never mixed."""

@@ -39,6 +39,11 @@ class Boot(msgspec.Struct, frozen=True, kw_only=True):
     """From 1; a boot that was contaminated is repeated, as ``-a2`` and ``-a3``."""
 
     @property
+    def first(self) -> str:
+        """The id of its first attempt."""
+        return self.id.removesuffix(f"-a{self.attempt}") if self.attempt > 1 else self.id
+
+    @property
     def cell(self) -> Cell:
         """The cell that this boot is a sandbox of."""
         return Cell.parse(self.cell_name)

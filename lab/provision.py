@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import socket
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from lab import owner, wires
 from lab.errors import LabError, ProvisionError
 from lab.files import state_dir
+from lab.interrupt import held_off
 from lab.labs import LEDGER, LabRecord, console_tail, new_folder, write_record
 from lab.ledger import Entry, Kind, Ledger
 from lab.machine import domain_spec, machines
@@ -58,8 +59,10 @@ def bring_up(start: Start) -> Lab:
         ProvisionError: if a node cannot be started, or does not answer; with the end of
             its console.
     """
-    folder = new_folder(start.topology.name)
-    with taken_down_on_failure(folder):
+    with ExitStack() as stack:
+        with held_off("making room for a lab"):  # it is there, and nobody would undo it yet
+            folder = new_folder(start.topology.name)
+            stack.enter_context(taken_down_on_failure(folder))
         return _bring_up(start, folder)
 
 

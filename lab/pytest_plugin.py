@@ -8,6 +8,7 @@ pytest's side of the lab: options, the order of scenarios, and what becomes of o
 from __future__ import annotations
 
 import time
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,7 +18,7 @@ import pytest
 from lab.bench import NotMeasuredError
 from lab.errors import LabError, SandboxError, StoreError, told
 from lab.options import OPTIONS, Wishes, section_of
-from lab.outcome import Outcome
+from lab.outcome import BY_THE_BENCH, Outcome
 from lab.pause import TOUCHED
 from lab.records import OutcomeRecord
 from lab.repeats import repeats
@@ -26,7 +27,7 @@ from lab.session import SESSION, Session, Verdict, scenario_of, session_of
 from lab.stopwatch import Activity
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import Generator, Iterator
 
     from lab.plan import Boot
 
@@ -109,8 +110,9 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     The sandbox needs the boot: somebody else's fixture of that name does not, and starts nothing.
     """
     if "boot" in metafunc.fixturenames:
-        plan = session_of(metafunc.config).decided.plan
-        boots = (*plan.order, *repeats(plan))
+        session = session_of(metafunc.config)
+        known = (*session.boots, *repeats(session.decided.plan))
+        boots = {boot.id: boot for boot in known}.values()
         metafunc.parametrize("boot", boots, ids=[boot.id for boot in boots], scope="session")
 
 
@@ -122,11 +124,11 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     what measures is run: the session keeps it.
     """
     ordered = sorted((item for item in items if _has_meaning(item)), key=_turn)
-    first = [item for item in ordered if _attempt(item) == 1]
-    for item in ordered:
-        if _attempt(item) > 1 and MEASURES in getattr(item, "fixturenames", ()):
-            session_of(config).spare.setdefault(_boot_id(item), []).append(item)
+    first = [item for item in ordered if (boot := _boot(item)) is None or _is_due(boot, config)]
     kept = set(first)
+    for item in ordered:
+        if item not in kept and MEASURES in getattr(item, "fixturenames", ()):
+            session_of(config).spare.setdefault(_boot_id(item), []).append(item)
     if left_out := [item for item in items if item not in kept]:
         config.hook.pytest_deselected(items=left_out)
     items[:] = first
@@ -142,6 +144,8 @@ def pytest_runtest_protocol(
     if session is None or boot is None:
         return (yield)
     session.looks.begin()
+    with _kept(session, item):
+        session.begin_boot(boot)
     if session.screen is not None:
         if boot.id not in session.counts:
             session.screen.begin(boot)
@@ -150,6 +154,9 @@ def pytest_runtest_protocol(
     result = yield
     if session.screen is not None and _is_last_of(boot, nextitem):
         session.screen.end(boot, session.counts[boot.id])
+    if _is_last_of(boot, nextitem):
+        with _kept(session, item):
+            session.end_boot(boot)
     if _is_last_of_round(boot, nextitem):
         _end_round(session, item, boot.round)
     return result
@@ -162,8 +169,14 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     boot = _boot(item)
     if session is None or boot is None:
         return
+    if session.store_problem:
+        raise NotMeasuredError(Outcome.INFRA, session.store_problem)
+    if reason := session.set_aside.get(boot.id):
+        is_first = boot.id not in session.said_aside
+        session.said_aside.add(boot.id)
+        raise NotMeasuredError(Outcome.INFRA if is_first else Outcome.NOT_RUN, reason)
     if session.is_lost:
-        raise NotMeasuredError(Outcome.BLOCKED, "by the bench: the node no longer answers")
+        raise NotMeasuredError(Outcome.BLOCKED, f"{BY_THE_BENCH}: the node no longer answers")
     if session.lost_boot == boot.id:
         raise NotMeasuredError(Outcome.BLOCKED, "the guest no longer answers")
 
@@ -204,17 +217,17 @@ def pytest_runtest_makereport(
         verdict = session.judge(call.excinfo.value)
         if isinstance(call.excinfo.value, SandboxError):
             session.lost_boot = boot.id
-        if item.stash.get(VERDICT, None) is None:
+        known = item.stash.get(VERDICT, None)
+        # What was not run failed nobody: that its sandbox did not end well is still to be told.
+        if known is None or (verdict[0].is_bad and not known[0].is_bad):
             item.stash[VERDICT] = verdict
+            session.diagnose(boot, scenario_of(item), verdict)
         if verdict[0] in {Outcome.UNSUPPORTED, Outcome.NOT_RUN}:
             report.outcome = "skipped"
             report.longrepr = (str(item.path), 0, f"{verdict[0]}: {verdict[1]}")
     if call.when == "teardown":
-        try:
+        with _kept(session, item):
             _record(session, item, boot)
-        except StoreError as error:  # nothing can be kept any more: end in order
-            session.say(told(error))
-            item.session.shouldstop = error.problem
     return report
 
 
@@ -277,6 +290,15 @@ def _record(session: Session, item: pytest.Item, boot: Boot) -> None:
     counts[outcome] = counts.get(outcome, 0) + 1
 
 
+@contextmanager
+def _kept(session: Session, item: pytest.Item) -> Iterator[None]:
+    """End the run in order if what the block keeps cannot be kept: no more can be then."""
+    try:
+        yield
+    except StoreError as error:
+        session.cannot_keep(error, item)
+
+
 def _boot(item: pytest.Item) -> Boot | None:
     callspec: Any = getattr(item, "callspec", None)
     return callspec.params.get("boot") if callspec is not None else None
@@ -287,9 +309,9 @@ def _boot_id(item: pytest.Item) -> str:
     return boot.id if boot else ""
 
 
-def _attempt(item: pytest.Item) -> int:
-    boot = _boot(item)
-    return boot.attempt if boot else 1
+def _is_due(boot: Boot, config: pytest.Config) -> bool:
+    """Whether a boot is to be made, and not only if another turns out to be contaminated."""
+    return boot in session_of(config).boots
 
 
 def _has_meaning(item: pytest.Item) -> bool:
@@ -309,15 +331,13 @@ def _end_round(session: Session, item: pytest.Item, number: int) -> None:
 
     If none are, those that are left are left out: the run is complete then.
     """
-    try:
+    has_ended = False
+    with _kept(session, item):
         if again := session.again(number):
             _go_on_with(again, item)
             return
-        if not session.ends_with(number):
-            return
-    except StoreError as error:  # as with an outcome that cannot be kept
-        session.say(told(error))
-        item.session.shouldstop = error.problem
+        has_ended = session.ends_with(number)
+    if not has_ended:
         return
     every = item.session.items
     left = every[every.index(item) + 1 :]

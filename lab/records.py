@@ -28,6 +28,23 @@ class RunStatus(StrEnum):
     INTERRUPTED = "interrupted"
 
 
+class Resumption(msgspec.Struct, frozen=True, kw_only=True):
+    """That a run went on where it had stopped; once for each time."""
+
+    at: datetime
+    """UTC."""
+    command_line: tuple[str, ...]
+    lab_version: str = __version__
+    code: str
+    """Of the lab that went on; see :attr:`RunHeader.code`."""
+    found: RunStatus
+    """How the run was found. One that was RUNNING had crashed."""
+    differences: tuple[str, ...] = ()
+    """What was not as it had been, and was forced: its figures are not of one bench."""
+    cut: tuple[str, ...] = ()
+    """The files whose last line was torn: the record in it is lost."""
+
+
 class RunHeader(msgspec.Struct, frozen=True, kw_only=True):
     """``run.json``: what was asked for, written before the first sample."""
 
@@ -44,6 +61,11 @@ class RunHeader(msgspec.Struct, frozen=True, kw_only=True):
     lab_version: str = __version__
     merged: tuple[str, ...] = ()
     """The runs that this one was joined from, by id; none if it was measured as it is."""
+    code: str = ""
+    """A digest of the lab's own code and of the scenarios; empty of older runs."""
+    owner: str = ""
+    """The process that writes it; see :mod:`lab.owner`."""
+    resumptions: tuple[Resumption, ...] = ()
     options: tuple[str, ...] = ()
     """What else of the command line it takes to run a cell again as it was run here."""
 
@@ -88,6 +110,35 @@ class OutcomeRecord(msgspec.Struct, frozen=True, kw_only=True):
     """Which boot of its cell in its round: a contaminated one is measured again."""
 
 
+class BootEvent(StrEnum):
+    """What can become of a boot, in this order."""
+
+    BEGUN = "begun"
+    """Its first scenario had its turn."""
+    OPENED = "opened"
+    """Its sandbox is being started: from now on it may take the bench down."""
+    ENDED = "ended"
+    """Each of its scenarios has an outcome."""
+    INTERRUPTED = "interrupted"
+    """Somebody has ended the run before: no fault of the boot's. Found by who resumes the run."""
+    SET_ASIDE = "set aside"
+    """It is not measured again."""
+
+
+class BootRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """A line of ``boots.jsonl``: the run's journal, by which it can go on where it stopped."""
+
+    boot: str
+    event: BootEvent
+    at: datetime
+    """UTC."""
+    first: str
+    """The first attempt, by id."""
+    attempt: int = 1
+    instead_of: str = ""
+    """The attempt that was cut short, and does not count any more."""
+
+
 class LookRecord(msgspec.Struct, frozen=True, kw_only=True):
     """
     A line of ``looks.jsonl``: how precise the results were after a round, and what was decided.
@@ -127,6 +178,16 @@ class Timeline(msgspec.Struct, frozen=True, kw_only=True):
     total_s: float
     node_ready_s: float | None = None
     """From power-on of the prepared node until it answered ssh; None if it never did."""
+
+    def __add__(self, later: Timeline) -> Timeline:
+        """The time of a run that went on; a node was ready when it last was."""
+        return Timeline(
+            building_s=self.building_s + later.building_s,
+            booting_s=self.booting_s + later.booting_s,
+            measuring_s=self.measuring_s + later.measuring_s,
+            total_s=self.total_s + later.total_s,
+            node_ready_s=later.node_ready_s or self.node_ready_s,
+        )
 
     @property
     def other_s(self) -> float:

@@ -72,7 +72,7 @@ class Repeats:
     """The repeats of one run, as it goes on."""
 
     plan: Plan
-    _attempts: Counter[str] = field(default_factory=Counter, init=False)
+    attempts: Counter[str] = field(default_factory=Counter)
     """By the id of a first attempt: how often it was repeated, whatever came of it."""
 
     def due(self, samples: Sequence[Sample], *, rounds: int) -> tuple[Boot, ...]:
@@ -87,15 +87,15 @@ class Repeats:
         again = [
             boot
             for boot in self._with_handicaps(contaminated(self.plan, samples))
-            if self._attempts[boot.id] + 1 < MOST_ATTEMPTS
+            if self.attempts[boot.id] + 1 < MOST_ATTEMPTS
         ][: self._left(rounds)]
-        self._attempts.update(boot.id for boot in again)
-        return tuple(repeat(boot, self._attempts[boot.id] + 1) for boot in again)
+        self.attempts.update(boot.id for boot in again)
+        return tuple(repeat(boot, self.attempts[boot.id] + 1) for boot in again)
 
     def _left(self, rounds: int) -> int:
         sure = max(rounds, self.plan.design.min_rounds)
         boots = sum(boot.round <= sure for boot in self.plan.order)
-        return max(0, int(SHARE * boots) - self._attempts.total())
+        return max(0, int(SHARE * boots) - self.attempts.total())
 
     def _with_handicaps(self, boots: Sequence[Boot]) -> list[Boot]:
         plain = {(boot.cell, boot.round) for boot in boots}

@@ -18,16 +18,21 @@ from lab.outcome import Evidence, Outcome
 from lab.plan import Design, Ordering
 from lab.records import (
     SCHEMA_VERSION,
+    BootEvent,
+    BootRecord,
     Environment,
     Leaks,
     LookRecord,
     OutcomeRecord,
+    Resumption,
     RunHeader,
+    RunStatus,
     Timeline,
 )
-from lab.repeats import degradation, repeats
+from lab.repeats import degradation, repeat, repeats
 from lab.sample import Sample
 from lab.store import (
+    BOOTS,
     CONSOLES,
     ENVIRONMENT,
     EVIDENCE,
@@ -85,6 +90,8 @@ class Run:
     timeline: Timeline | None
     leaks: Leaks | None = None
     """What it has left behind; None if nobody has looked."""
+    journal: tuple[BootRecord, ...] = ()
+    """What became of its boots, in the order in which it did; none of older runs."""
     looks: tuple[LookRecord, ...] = ()
     """At its precision, after rounds; none if its number of rounds was fixed."""
     warnings: tuple[str, ...]
@@ -103,7 +110,9 @@ class Run:
         samples = _read_lines(path / SAMPLES, Sample, warnings)
         recorded = _read_lines(path / OUTCOMES, OutcomeRecord, warnings)
         looks = _read_lines(path / LOOKS, LookRecord, warnings)
-        planned = {boot.id: boot for boot in (*header.plan.order, *repeats(header.plan))}
+        journal = _read_lines(path / BOOTS, BootRecord, warnings)
+        every = (*header.plan.order, *repeats(header.plan), *_again(header, journal))
+        planned = {boot.id: boot for boot in every}
         strangers = {s.boot for s in samples} | {o.boot for o in recorded}
         strangers -= planned.keys()
         for sample in samples:
@@ -126,7 +135,8 @@ class Run:
             timeline=_read_optional(path / TIMELINE, Timeline),
             leaks=_read_optional(path / LEAKS, Leaks),
             looks=looks,
-            warnings=tuple(warnings),
+            journal=journal,
+            warnings=(*warnings, *map(_went_on, header.resumptions)),
         )
 
     @property
@@ -140,13 +150,35 @@ class Run:
         """The boots that it set out for, in their order; those made again end their round."""
         plan = self.header.plan
         begun = {s.boot for s in self.samples} | {o.boot for o in self.recorded}
-        again = [boot for boot in repeats(plan) if boot.id in begun]
-        order = [boot for boot in plan.order if boot.round <= self.rounds]
+        begun |= {each.boot for each in self.journal}
+        known = {boot.id: boot for boot in (*repeats(plan), *_again(self.header, self.journal))}
+        again = [boot for boot in known.values() if boot.id in begun - self.superseded.keys()]
+        order = [
+            boot
+            for boot in plan.order
+            if boot.round <= self.rounds and boot.id not in self.superseded
+        ]
         if plan.ordering is Ordering.SEQUENTIAL:  # its rounds do not follow each other
             return tuple(sorted([*order, *again], key=lambda boot: (boot.position, boot.attempt)))
         return tuple(
             sorted([*order, *again], key=lambda boot: (boot.round, boot.attempt, boot.position))
         )
+
+    @property
+    def begun(self) -> tuple[Boot, ...]:
+        """Every boot that was begun, as the journal has it: also those that count no more."""
+        ids = {each.boot for each in self.journal}
+        first = [boot for boot in self.header.plan.order if boot.id in ids]
+        return (*first, *_again(self.header, self.journal))
+
+    @cached_property
+    def superseded(self) -> Mapping[str, str]:
+        """
+        By boot that was cut short: the attempt that counts in its place.
+
+        What it had measured stays on the disk, and in :attr:`samples`; nothing is made of it.
+        """
+        return {each.instead_of: each.boot for each in self.journal if each.instead_of}
 
     @property
     def has_leaks(self) -> bool:
@@ -165,6 +197,7 @@ class Run:
             [s.boot for s in self.samples]
             + [o.boot for o in self.recorded if o.outcome is Outcome.PASS]
         )
+        boots = {boot: None for boot in boots if boot not in self.superseded}
         reasons = {boot: _doubt(self.evidence.get(boot, ())) for boot in boots}
         return {boot: reason for boot, reason in reasons.items() if reason}
 
@@ -178,6 +211,7 @@ class Run:
             if record.outcome is Outcome.PASS and record.boot in self.distrusted
             else record
             for record in self.recorded
+            if record.boot not in self.superseded
         )
 
     @cached_property
@@ -187,7 +221,9 @@ class Run:
         return tuple(
             sample
             for sample in self.samples
-            if sample.boot not in self.distrusted and (sample.boot, sample.scenario) not in invalid
+            if sample.boot not in self.distrusted
+            and sample.boot not in self.superseded
+            and (sample.boot, sample.scenario) not in invalid
         )
 
     @cached_property
@@ -234,6 +270,32 @@ def find_run(root: Path, name: str) -> Path:
     raise UsageError(
         f"there is no run {name!r} in {root}", remedy=f"{hint}the newest is {known[-1]!r}, or last"
     )
+
+
+def _again(header: RunHeader, journal: tuple[BootRecord, ...]) -> tuple[Boot, ...]:
+    """The boots that were begun once more; those that the plan has no word of too."""
+    first = {boot.id: boot for boot in header.plan.order}
+    found = {
+        each.boot: repeat(first[each.first], each.attempt)
+        for each in journal
+        if each.attempt > 1 and each.event is BootEvent.BEGUN and each.first in first
+    }
+    return tuple(found.values())
+
+
+def _went_on(resumption: Resumption) -> str:
+    """That a run went on, and what was not as it had been."""
+    how = {
+        RunStatus.RUNNING: "it had crashed",
+        RunStatus.INTERRUPTED: "it had been interrupted",
+        RunStatus.COMPLETE: "its bench had failed",
+    }
+    told = f"The run went on at {resumption.at:%Y-%m-%d %H:%M} UTC, after {how[resumption.found]}"
+    if resumption.cut:
+        told += f"; the last line of {', '.join(resumption.cut)} was torn and is lost"
+    if resumption.differences:
+        told += f"; by force, though not all was as before: {'; '.join(resumption.differences)}"
+    return f"{told}."
 
 
 def _doubt(kept: tuple[Evidence, ...]) -> str:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from lab.plan import Boot
 
+HEARTBEAT_END_S = 5.0
 HEARTBEAT_S = 20.0
 REFRESHES_PER_S = 4
 LINE_MOST = 2
@@ -250,7 +251,7 @@ def plain(console: Console, total: int) -> Iterator[PlainScreen]:
         yield screen
     finally:
         screen.stop()
-        thread.join()
+        thread.join(HEARTBEAT_END_S)
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -10,19 +11,23 @@ from typing import TYPE_CHECKING
 import pytest
 
 from lab.bench import Bench, NotMeasuredError
-from lab.errors import CommandError, LabError, SandboxError, ToolOutputError, told
+from lab.errors import CommandError, LabError, SandboxError, StoreError, ToolOutputError, told
 from lab.looks import Looks
 from lab.options import Wishes
-from lab.outcome import Outcome
+from lab.outcome import BY_THE_BENCH, Outcome
+from lab.records import BootEvent
 from lab.repeats import Repeats
 from lab.run import Run
 from lab.stopwatch import Stopwatch
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from lab.launch import Decided
     from lab.lease import Lease
     from lab.pause import Pauses
     from lab.plan import Boot
+    from lab.remainder import Remainder
     from lab.screen import Screen
     from lab.store import Store
 
@@ -60,12 +65,81 @@ class Session:
     repeats: Repeats = field(init=False)
     is_lost: bool = False
     """Whether the node no longer answers: nothing can be measured on it any more."""
+    remainder: Remainder | None = None
+    """What is left of a run that goes on; None of one that begins."""
+    boot: str = ""
+    """The boot that has begun last."""
+    boot_began: float = 0.0
+    """When that was, on the clock that never jumps."""
+    diagnosed: set[str] = field(default_factory=set)
+    """The boots of which what can be learnt is kept."""
+    said_aside: set[str] = field(default_factory=set)
+    """The boots that were set aside, once one of their scenarios has said so."""
+    store_problem: str = ""
+    """Why nothing can be kept any more, if nothing can."""
     lost_boot: str = ""
     """The boot whose guest no longer answers: what is left of it need not wait for it again."""
 
     def __post_init__(self) -> None:
         self.looks = Looks(self.store, self.stopwatch)
-        self.repeats = Repeats(self.store.header.plan)
+        attempts = self.remainder.attempts if self.remainder else Counter[str]()
+        self.repeats = Repeats(self.store.header.plan, attempts)
+
+    @property
+    def boots(self) -> tuple[Boot, ...]:
+        """The boots that are to be made, in order, unless rounds turn out not to be needed."""
+        return self.remainder.boots if self.remainder else self.decided.plan.order
+
+    @property
+    def set_aside(self) -> Mapping[str, str]:
+        """By boot: why it is not to be measured, though its turn has come."""
+        return self.remainder.set_aside if self.remainder else {}
+
+    def begin_boot(self, boot: Boot) -> None:
+        """Write into the journal that *boot* begins, with its first scenario."""
+        if boot.id == self.boot:
+            return
+        self.boot, self.boot_began = boot.id, time.monotonic()
+        instead_of = self.remainder.instead_of.get(boot.id, "") if self.remainder else ""
+        self.store.add_boot(boot, BootEvent.BEGUN, instead_of=instead_of)
+        if boot.id in self.set_aside:
+            self.say(f"{boot.id}: {self.set_aside[boot.id]}")
+            self.store.add_boot(boot, BootEvent.SET_ASIDE)
+
+    def diagnose(self, boot: Boot, scenario: str, verdict: Verdict) -> None:
+        """
+        Keep what can be learnt of a boot of which *verdict* is the first that is bad.
+
+        What the bench did to it says nothing of it; where nothing can be kept, that is said.
+        """
+        outcome, reason, _ = verdict
+        is_of_bench = outcome is Outcome.BLOCKED and reason.startswith(BY_THE_BENCH)
+        if not outcome.is_bad or is_of_bench or self.bench is None or boot.id in self.diagnosed:
+            return
+        self.diagnosed.add(boot.id)
+        try:
+            folder = self.bench.diagnose(
+                boot, scenario=scenario, since_s=time.monotonic() - self.boot_began
+            )
+        except LabError as error:
+            self.say(f"nothing was kept of {boot.id}: {error.problem}")
+            return
+        nodes = dict.fromkeys(node.name for node in self.bench.setting.nodes)
+        shells = ", ".join(f"`lab shell {name}`" for name in nodes)
+        self.say(f"{boot.id} is diagnosed in {folder}; look further: {shells} with --keep failed")
+
+    def end_boot(self, boot: Boot) -> None:
+        """Write into the journal that each scenario of *boot* has its outcome."""
+        if not self.store_problem:
+            self.store.add_boot(boot, BootEvent.ENDED)
+            self.store.set_timeline(self.stopwatch.timeline)
+
+    def cannot_keep(self, error: StoreError, item: pytest.Item) -> None:
+        """Nothing can be kept any more: say so, and end in order."""
+        if not self.store_problem:
+            self.say(told(error))
+        self.store_problem = self.store_problem or error.problem
+        item.session.shouldstop = self.store_problem
 
     def again(self, number: int) -> list[pytest.Item]:
         """What is to be run again before round *number* is over, since it was disturbed."""
@@ -99,7 +173,7 @@ class Session:
         if outcome is not Outcome.INFRA:
             return outcome, reason, tail
         if error is self.problem:
-            return Outcome.BLOCKED, f"by the bench: {reason}", ()
+            return Outcome.BLOCKED, f"{BY_THE_BENCH}: {reason}", ()
         if self.problem is None:
             self.problem = error
             self.say(f"the bench failed: {reason}")

@@ -27,6 +27,7 @@ class Stopwatch:
 
     def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
         self._now = now
+        self._earlier: Timeline | None = None
         self._started = self._mark = now()
         self._stack: list[Activity | None] = []
         self._spent: defaultdict[Activity | None, float] = defaultdict(float)
@@ -55,6 +56,14 @@ class Stopwatch:
     def timeline(self) -> Timeline:
         """The split so far."""
         self._account()
+        return self._since_start if self._earlier is None else self._earlier + self._since_start
+
+    def go_on_from(self, earlier: Timeline | None) -> None:
+        """Count on from where the time of a run went *earlier*."""
+        self._earlier = earlier
+
+    @property
+    def _since_start(self) -> Timeline:
         return Timeline(
             building_s=self._spent[Activity.BUILDING],
             booting_s=self._spent[Activity.BOOTING],

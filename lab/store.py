@@ -13,6 +13,7 @@ import os
 import re
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -21,19 +22,22 @@ from lab.decode import DecodeError, json_as
 from lab.errors import StoreError
 from lab.files import append_line, write_atomic
 from lab.outcome import Evidence
+from lab.owner import marked, me
+from lab.records import BootEvent, BootRecord, RunStatus
 from lab.redact import redacted, redacted_all
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from pathlib import Path
 
+    from lab.plan import Boot
     from lab.records import (
         Environment,
         Leaks,
         LookRecord,
         OutcomeRecord,
+        Resumption,
         RunHeader,
-        RunStatus,
         Timeline,
     )
     from lab.sample import Sample
@@ -45,10 +49,13 @@ LEAKS = "leaks.json"
 SAMPLES = "samples.jsonl"
 OUTCOMES = "outcomes.jsonl"
 LOOKS = "looks.jsonl"
+BOOTS = "boots.jsonl"
+LINES = (SAMPLES, OUTCOMES, LOOKS, BOOTS)
 EVIDENCE = "evidence"
 CONSOLES = "consoles"
 RAW = "raw"
 CONFORMANCE = "conformance"
+DIAGNOSIS = "diagnosis"
 LAST = "last"
 
 FILE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9+._-]{0,199}")
@@ -75,6 +82,30 @@ class Store:
             _point_last_to(path)
         return store
 
+    @classmethod
+    def reopen(cls, path: Path, header: RunHeader, resumption: Resumption) -> Store:
+        """
+        Go on with the run in *path*, as *header* has it.
+
+        A last line that a crash has torn is cut off, and what it was writing otherwise removed.
+        """
+        with _writing(path):
+            cut = tuple(name for name in LINES if _cut_torn_line(path / name))
+            for unfinished in path.rglob(".*"):
+                if marked(unfinished.name):
+                    unfinished.unlink(missing_ok=True)
+        resumed = (*header.resumptions, msgspec.structs.replace(resumption, cut=cut))
+        store = cls(
+            path,
+            msgspec.structs.replace(
+                header, status=RunStatus.RUNNING, owner=me().id, resumptions=resumed
+            ),
+        )
+        store._replace(HEADER, store.header)
+        with _writing(path):
+            _point_last_to(path)
+        return store
+
     def finish(self, status: RunStatus) -> None:
         """Record how the run ended."""
         self._replace(HEADER, msgspec.structs.replace(self.header, status=status))
@@ -90,6 +121,22 @@ class Store:
     def add_look(self, look: LookRecord) -> None:
         """Append what was decided after a round; on return the disk has it."""
         self._append(LOOKS, look)
+
+    def add_boot(
+        self, boot: Boot, event: BootEvent, *, first: str = "", instead_of: str = ""
+    ) -> None:
+        """Append what becomes of a boot to the journal; on return the disk has it."""
+        self._append(
+            BOOTS,
+            BootRecord(
+                boot=boot.id,
+                event=event,
+                at=datetime.now(UTC),
+                first=first or boot.first,
+                attempt=boot.attempt,
+                instead_of=instead_of,
+            ),
+        )
 
     def add_all(self, samples: Iterable[Sample], records: Iterable[OutcomeRecord]) -> None:
         """Write what was recorded elsewhere already, all at once."""
@@ -119,7 +166,7 @@ class Store:
         )
         path = next(directory / each for each in candidates if not (directory / each).exists())
         with self._present(path):
-            write_atomic(path, redacted(text))
+            write_atomic(path, redacted(text), below=self.path)
         return path.relative_to(self.path).as_posix()
 
     def add_conformance(self, handler: str, name: str, text: str) -> None:
@@ -134,13 +181,28 @@ class Store:
         with self._present(path):
             write_atomic(path, redacted(text))
 
+    def add_diagnosis(self, boot: str, name: str, data: str | bytes) -> None:
+        """Keep a part of what was learnt of a boot that failed: ``diagnosis/<boot>/<name>``."""
+        path = self.path / DIAGNOSIS / checked_name(boot) / checked_name(name)
+        with self._present(path):
+            text = redacted(data) if isinstance(data, str) else data
+            write_atomic(path, text, below=self.path)
+
     def console_path(self, name: str) -> Path:
         """Where the console of a node or a boot is to be written, from its first byte."""
         return self.path / CONSOLES / f"{checked_name(name)}.log"
 
+    def node_console_path(self, name: str) -> Path:
+        """Where the console of a node is written; each time that a run goes on it has another."""
+        times = len(self.header.resumptions)
+        path = self.console_path(f"{name}-resumed-{times}" if times else name)
+        with self._present(path):  # whoever starts the node makes its folder
+            return path
+
     def set_environment(self, environment: Environment) -> None:
-        """Record on what the run is measured."""
-        self._replace(ENVIRONMENT, environment)
+        """Record on what the run is measured; of one that goes on, it is on record already."""
+        if not self.header.resumptions or not (self.path / ENVIRONMENT).exists():
+            self._replace(ENVIRONMENT, environment)
 
     def set_leaks(self, leaks: Leaks) -> None:
         """Record what the run has left behind on this machine."""
@@ -152,7 +214,7 @@ class Store:
 
     def _replace(self, name: str, record: object) -> None:
         with self._present(self.path / name):
-            _write_json(self.path / name, record)
+            _write_json(self.path / name, record, below=self.path)
 
     def _append(self, name: str, record: msgspec.Struct) -> None:
         path = self.path / name
@@ -227,14 +289,29 @@ def _new_directory(root: Path, name: str) -> Path:
     return path
 
 
+def _cut_torn_line(path: Path) -> bool:
+    """Cut off a last line that has no end; return whether there was one."""
+    if not path.exists():
+        return False
+    found = path.read_bytes()
+    whole = found.rfind(b"\n") + 1
+    if whole == len(found):
+        return False
+    with path.open("r+b") as stream:
+        stream.truncate(whole)
+        os.fsync(stream.fileno())
+    return True
+
+
 def _point_last_to(path: Path) -> None:
     link = path.parent / f".{LAST}-{path.name}"
     link.symlink_to(path.name)
     link.replace(path.parent / LAST)
 
 
-def _write_json(path: Path, record: object) -> None:
-    write_atomic(path, msgspec.json.format(_encoded(record), indent=1) + b"\n")
+def _write_json(path: Path, record: object, *, below: Path | None = None) -> None:
+    text = msgspec.json.format(_encoded(record), indent=1) + b"\n"
+    write_atomic(path, text, below=below)
 
 
 def _encoded(record: object) -> bytes:

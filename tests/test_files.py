@@ -262,3 +262,15 @@ def test_a_lock_is_had_once_it_is_free(tmp_path: Path, monkeypatch: pytest.Monke
 
     with locked(path):
         assert len(tries) == 3
+
+
+def test_a_folder_that_somebody_has_taken_away_is_not_made_anew(tmp_path: Path) -> None:
+    root = tmp_path / "run"
+    root.mkdir()
+    files.write_atomic(root / "raw" / "boot" / "report", "text", below=root)
+    root.rename(tmp_path / "gone")
+
+    for path in (root / "header", root / "raw" / "boot" / "report"):
+        with pytest.raises(FileNotFoundError):
+            files.write_atomic(path, "text", below=root)
+    assert not root.exists()

@@ -22,12 +22,13 @@ LAYERS = """
     measure session looks
     preview forecast
     acceptance again analysis bench comparability compare environment gc history launch merge \
-    screen status trial
-    diagnosis provider resume this_machine inside consoles pause
-    cluster prepare node_scripts provision takedown inventory audit runtime store run
+    resume screen status trial
+    diagnosis provider this_machine inside consoles pause
+    cluster prepare node_scripts provision takedown inventory audit remainder runtime \
+    store run
     machine labs disks wires watch
     host image node virt network storage tools ledger scratch lease noise processes questions \
-    stopwatch system handicap
+    stopwatch system handicap source
     topology matrix outcome expectations judgement posix faults sample stats contamination gates \
     plan planning design controls shards repeats loader records options profile
     command wait files owner interrupt together
@@ -43,7 +44,7 @@ KEEPERS = {
 }
 NEEDS_LIBVIRT = {
     "virt", "provision", "takedown", "inventory", "audit", "gc", "status", "prepare", "launch",
-    "campaign", "conformance", "nightly", "this_machine",
+    "campaign", "conformance", "nightly", "resume", "this_machine",
 }  # fmt: skip
 MODULES = {path: path.relative_to(LAB).with_suffix("").parts for path in sorted(LAB.rglob("*.py"))}
 ROOMS = {parts[0] for parts in MODULES.values()} - {"__init__"}

@@ -110,6 +110,16 @@ class FakeBench:
     def may_work(self, cell: Cell) -> bool:
         return str(cell) not in self.doubtful
 
+    diagnosed: list[str] = field(default_factory=list)
+    """What was asked to be diagnosed: the boot, and what has failed in it."""
+
+    def diagnose(self, boot: Boot, *, scenario: str, since_s: float) -> Path:
+        assert since_s >= 0
+        self.diagnosed.append(f"{boot.id} {scenario}")
+        if "diagnose" in self.fails:
+            raise self.fails["diagnose"]
+        return self.store.path / "diagnosis" / boot.id
+
     def is_alive(self) -> bool:
         return "node" not in self.fails
 
@@ -814,12 +824,16 @@ def test_a_tools_report_is_kept_once_for_all_that_was_read_from_it(runner: Runne
 def test_the_screen_is_told_boot_by_boot(runner: Runner) -> None:
     run = runner.run("def test_tcp_in(sandbox): pass\ndef test_loss(sandbox): assert 0\n")
 
-    assert run.screen.told[:6] == [
+    assert run.screen.told[:7] == [
         f"begin {FIRST}",
         "the bench comes up",
         "starting node-1",
         "up: tcp in",
         "loss",
+        (
+            f"{FIRST} is diagnosed in {run.store.path / 'diagnosis' / FIRST};"
+            " look further: `lab shell node-1` with --keep failed"
+        ),
         f"end {FIRST}: 1 PASS, 1 FAIL",
     ]
     assert [line for line in run.screen.told if line.startswith("begin")] == [
@@ -1164,3 +1178,49 @@ def test_a_node_that_is_lost_is_not_measured_again(runner: Runner) -> None:
     assert [call for call in run.bench.calls if call.startswith("open")] == [
         f"open {boot}" for boot in boots[:3]
     ]
+
+
+def test_the_first_that_fails_in_a_boot_is_diagnosed_and_said(runner: Runner) -> None:
+    fails = "def test_fails(sandbox): assert False\n"
+
+    run = runner.run(fails, "-k", "none", test_b=fails)
+
+    assert run.bench.diagnosed == [f"{FIRST} test_a.py::test_fails"]
+    (said,) = [text for text in run.screen.told if "diagnosed" in text]
+    assert str(run.store.path / "diagnosis" / FIRST) in said
+
+
+def test_what_passes_or_was_blocked_by_the_bench_is_not_diagnosed(runner: Runner) -> None:
+    runner.bench.fails["peer"] = SandboxError("the plugin made no network", remedy="look")
+
+    run = runner.run("def test_to_peer(sandbox, peer): pass\n", test_b=WORKS)
+
+    assert run.bench.diagnosed == [f"{FIRST} test_a.py::test_to_peer"]
+
+
+def test_a_diagnosis_that_cannot_be_kept_changes_nothing(runner: Runner) -> None:
+    runner.bench.fails["diagnose"] = StoreError("no room", remedy="make some")
+
+    run = runner.run("def test_fails(sandbox): assert False\n", "-k", "none")
+
+    assert run.outcomes == [(FIRST, Outcome.FAIL)]
+    assert f"nothing was kept of {FIRST}: no room" in run.screen.told
+
+
+def test_the_journal_has_every_boot_from_its_beginning_to_its_end(runner: Runner) -> None:
+    run = runner.run(WORKS, test_b=WORKS)
+
+    journal = [(each.boot, each.event) for each in Run.load(run.store.path).journal]
+    assert journal == [(boot, event) for boot in ORDER for event in ("begun", "ended")]
+
+
+def test_a_node_that_is_lost_behind_what_was_not_run_is_told(runner: Runner) -> None:
+    """Found by a story: the run had ended with status 1, and blamed nobody."""
+    runner.profile = SMOKE
+    ends = "def test_ends(sandbox, restart): restart()\n"
+    ninep = [boot for boot in ORDER if "+9p+" in boot]
+    runner.bench.fails[f"close {ninep[1]}"] = ProvisionError("the node is gone", remedy="again")
+
+    run = runner.run(WORKS, test_b=ends)
+
+    assert [record.outcome for record in run.of(ninep[1])] == [Outcome.PASS, Outcome.INFRA]

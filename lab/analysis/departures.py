@@ -72,9 +72,11 @@ def _order(run: Run) -> Iterator[str]:
 
 def _repeats(run: Run) -> Iterator[str]:
     again = {(record.boot, record.attempt) for record in run.recorded if record.attempt > 1}
-    if again:
-        boots = sorted({boot for boot, _ in again})
-        yield f"Measured again, as contaminated, {len(again)} times: {_listed(boots)}."
+    cut = {boot for boot, _ in again if boot in set(run.superseded.values())}
+    if boots := sorted({boot for boot, _ in again} - cut):
+        yield f"Measured again, as contaminated, {len(boots)} times: {_listed(boots)}."
+    if cut:
+        yield f"Measured again, as cut short, {len(cut)} times: {_listed(sorted(cut))}."
 
 
 def _precision(run: Run, effects: Iterable[MetricEffect]) -> Iterator[str]:

@@ -13,7 +13,8 @@ from lab.outcome import Outcome
 from lab.records import RunStatus
 from lab.report.missing import GRAVEST_FIRST, lacking
 from lab.report.rounds import ending
-from lab.report.text import scenario_title
+from lab.report.text import link, scenario_title
+from lab.store import DIAGNOSIS
 from lab.units import count
 
 if TYPE_CHECKING:
@@ -46,6 +47,8 @@ class Problem:
     command: str
     """Repeats exactly this cell, or mends what is none's."""
     is_of_cell: bool = True
+    diagnosis: str = ""
+    """Where what was learnt of it is, relative to the report; empty if nothing was kept."""
 
 
 def verdict(run: Run) -> str:
@@ -130,6 +133,7 @@ def problems(run: Run) -> tuple[Problem, ...]:
             scenarios=_which_scenarios(run, cell, records),
             boots=_which_boots({r.round for r in records}, run.rounds),
             console=next((r.console_tail for r in records if r.console_tail), ()),
+            diagnosis=_diagnosis(run, records),
             command=repeat_command(run.header, cell),
         )
         for (cell, outcome, reason), records in groups.items()
@@ -160,6 +164,11 @@ def _left_behind(run: Run) -> list[Problem]:
             is_of_cell=False,
         )
     ]
+
+
+def _diagnosis(run: Run, records: Sequence[OutcomeRecord]) -> str:
+    kept = (f"{DIAGNOSIS}/{record.boot}" for record in records)
+    return next((link(f"{path}/") for path in kept if (run.path / path).is_dir()), "")
 
 
 def _which_scenarios(run: Run, cell: str, records: Sequence[OutcomeRecord]) -> str:

@@ -6,7 +6,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lab.options import Wishes, share
+from lab.errors import UsageError
+from lab.options import OPTIONS, Wishes, share
 from lab.verbs.parser import OK, Group, add_allow, add_options, console, screen
 
 if TYPE_CHECKING:
@@ -27,6 +28,10 @@ def add(verbs: Verbs) -> None:
         default="never",
         metavar="never|fail",
         help="stand still where something failed, before the sandbox ends; on a terminal only",
+    )
+    matrix.add_argument("--resume", metavar="RUN", help="go on with a run where it stopped")
+    matrix.add_argument(
+        "--force", action="store_true", help="also if lock, code or host are not what they were"
     )
     plan = verbs.add(
         "plan",
@@ -62,10 +67,27 @@ def add(verbs: Verbs) -> None:
 
 
 def _matrix(arguments: argparse.Namespace) -> int:
+    wishes = Wishes.read(lambda name: getattr(arguments, name))
+    if arguments.resume is not None:
+        return _resumed(wishes, arguments)
+    if arguments.force:
+        raise UsageError("--force: there is nothing to force", remedy="add --resume RUN")
     from lab.campaign import run_matrix  # noqa: PLC0415 - the quick verbs must stay quick
 
-    wishes = Wishes.read(lambda name: getattr(arguments, name))
     return run_matrix(wishes, screen(), pauses=arguments.pause_on == "fail")
+
+
+def _resumed(wishes: Wishes, arguments: argparse.Namespace) -> int:
+    from lab.campaign import resume_matrix  # noqa: PLC0415
+    from lab.resume import MAY_BE_SAID  # noqa: PLC0415
+
+    for option in OPTIONS:
+        if option.flag not in MAY_BE_SAID and getattr(arguments, option.name) is not None:
+            raise UsageError(
+                f"{option.flag}: what goes on with --resume is as it began",
+                remedy=f"leave out {option.flag}, or --resume",
+            )
+    return resume_matrix(wishes, screen(), arguments.resume, is_forced=arguments.force)
 
 
 def _plan(arguments: argparse.Namespace) -> int:
