@@ -10,6 +10,8 @@ import pytest
 from tests.report.browser.chromium import DESK, PHONE, Tab
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from lab.run import Run
     from tests.report.browser.conftest import Look
 
@@ -35,25 +37,38 @@ FOCUSED = """() => {
 MORE_THAN_ENOUGH = 2000
 
 
-def violations(tab: Tab) -> str:
+CONTRAST = "color-contrast"
+"""Nearly all of axe's time: asked once a scheme."""
+ALL: Mapping[str, object] = {}
+ONLY_CONTRAST = {"runOnly": [CONTRAST]}
+ALL_BUT_CONTRAST = {"rules": {CONTRAST: {"enabled": False}}}
+
+
+def violations(tab: Tab, what: Mapping[str, object] = ALL) -> str:
     """What axe finds fault with, and where; empty if with nothing."""
     from axe_playwright_python.sync_playwright import Axe  # noqa: PLC0415 - not everywhere
 
-    found = Axe().run(tab.page)
+    found = Axe().run(tab.page, options={"resultTypes": ["violations"], **what})
     return str(found.generate_report()) if found.violations_count else ""
 
 
 @pytest.mark.parametrize(
-    ("scheme", "size"),
-    [("light", DESK), ("dark", DESK), ("light", PHONE)],
+    ("scheme", "size", "what"),
+    [
+        ("light", DESK, ALL),
+        ("dark", DESK, ONLY_CONTRAST),
+        ("light", PHONE, ALL_BUT_CONTRAST),
+    ],
     ids=["light", "dark", "telephone"],
 )
-def test_axe_finds_nothing(look: Look, motley: Run, scheme: str, size: tuple[int, int]) -> None:
+def test_axe_finds_nothing(
+    look: Look, motley: Run, scheme: str, size: tuple[int, int], what: Mapping[str, object]
+) -> None:
     tab = look(motley, scheme=scheme, size=size)
 
     tab.open_all()
 
-    assert violations(tab) == ""
+    assert violations(tab, what) == ""
 
 
 def test_axe_finds_nothing_without_scripts(look: Look, motley: Run) -> None:
@@ -62,7 +77,21 @@ def test_axe_finds_nothing_without_scripts(look: Look, motley: Run) -> None:
 
     tab.page.set_content(re.sub("(?s)<script>.*?</script>", "", tab.page.content()))
 
-    assert violations(tab) == ""
+    assert violations(tab, ALL_BUT_CONTRAST) == ""
+
+
+@pytest.mark.parametrize(
+    ("what", "fault"),
+    [(ALL, "color-contrast"), (ONLY_CONTRAST, "color-contrast"), (ALL_BUT_CONTRAST, "image-alt")],
+)
+def test_axe_would_find_something(
+    look: Look, motley: Run, what: Mapping[str, object], fault: str
+) -> None:
+    tab = look(motley)
+
+    tab.page.set_content("<p style='color:#ccc;background:#fff'>pale</p><img src='data:,'>")
+
+    assert fault in violations(tab, what)
 
 
 def test_the_keyboard_reaches_every_control_and_is_seen_there(look: Look, motley: Run) -> None:
