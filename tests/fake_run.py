@@ -13,6 +13,7 @@ import msgspec
 
 from lab import plan
 from lab.contamination import RULES_VERSION
+from lab.design import comparisons_of
 from lab.matrix import ALL_CELLS, DEFAULT_CELLS, Cell, Network, Runtime, Storage, Variant
 from lab.outcome import Evidence, Fact, Outcome
 from lab.records import Environment, LookRecord, OutcomeRecord, RunHeader, RunStatus, Timeline
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
 
 CREATED = datetime(2026, 11, 23, 18, 5, 12, tzinfo=UTC)
 QUIET: dict[str, float | None] = {"steal_s": 0.0, "psi_cpu_some_s": None}
+PRIMARIES = 6
+"""How many metrics a run declares."""
 RUN_ID = "2026-11-23T18-05-12-smoke"
 NO_DAX = (
     "QEMU 10.0.6: vhost-user-fs-pci has no cache-size property (asked: -device"
@@ -333,13 +336,28 @@ def sized(*, cells: int, metrics: int = 12, boots: int = 1) -> FakeRun:
     scenarios without one.
     """
     names = [f"storage/test_posix.py::test_what_programs_expect_{n}" for n in range(20)]
+    used = tuple(islice(_all_cells(), cells))
+    measured = tuple(islice(_all_metrics(), metrics))
+    primary = [fake.metric.name for fake in measured[:PRIMARIES]]
     return FakeRun(
-        cells=tuple(islice(_all_cells(), cells)),
+        cells=used,
         rounds=boots,
         profile="smoke" if boots == 1 else "publish",
         is_emulated=False,
-        metrics=tuple(islice(_all_metrics(), metrics)),
+        metrics=measured,
         checks=(*CHECKS, *names),
+        design=declared(used, primary, rounds=boots),
+    )
+
+
+def declared(cells: Sequence[Cell], primary: Sequence[str], *, rounds: int) -> plan.Design:
+    """What a bench would declare for *cells*."""
+    return plan.Design(
+        primary=tuple(primary),
+        comparisons=comparisons_of(cells),
+        min_rounds=rounds,
+        max_rounds=rounds,
+        rules=RULES_VERSION,
     )
 
 

@@ -14,6 +14,7 @@ from markupsafe import Markup
 
 from lab.report import view
 from lab.report.axes import MEANING
+from lab.report.slim import slim
 from lab.text import clean
 
 if TYPE_CHECKING:
@@ -30,10 +31,9 @@ def render_report(report: view.Report) -> str:
     """Write the page of a report that is already decided."""
     style, script = _packed(_asset("report.css") + _asset("path.css")), _asset("report.js")
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
-    return (
-        templates()
-        .get_template("report.html.j2")
-        .render(
+    page = templates().get_template("report.html.j2")
+    return slim(
+        page.render(
             report=report,
             style=Markup(style),  # noqa: S704 - the package's own file
             script=Markup(script),  # noqa: S704 - the package's own file

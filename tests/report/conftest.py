@@ -11,7 +11,7 @@ from lab.matrix import CONTROL_CELLS, Cell, Runtime, Variant, select
 from lab.outcome import Outcome
 from lab.plan import Design
 from lab.run import Run
-from tests.fake_run import CHECKS, CONSOLE, METRICS, NO_DAX, FakeRun, Trouble
+from tests.fake_run import CHECKS, CONSOLE, METRICS, NO_DAX, FakeRun, Trouble, declared
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -95,9 +95,12 @@ def motley() -> Run:
         "macvtap+9p+reference,none+devmapper+reference",
     )
     others = select(",".join(names), runtimes=tuple(Runtime))
+    cells = (cell, cell.of(Variant.TWIN), cell.of(Variant.HANDICAP), *others)
     return FakeRun(
-        cells=(cell, cell.of(Variant.TWIN), cell.of(Variant.HANDICAP), *others),
+        cells=cells,
         rounds=5,
+        design=declared(cells, ("tcp_out_goodput", "start_to_answer"), rounds=5),
+        disturbed=frozenset({"none+devmapper+reference-r3"}),
         profile="standard",
         metrics=(METRICS[0], METRICS[3], METRICS[-1]),
         trouble=TROUBLE,

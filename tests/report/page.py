@@ -11,6 +11,17 @@ if TYPE_CHECKING:
 
 VOID = {"meta", "col", "br", "link", "img", "input", "hr", "path"}
 
+ENDED_BY = {
+    "td": {"td", "th", "tr"},
+    "th": {"td", "th", "tr"},
+    "tr": {"tr"},
+    "li": {"li"},
+    "dt": {"dt", "dd"},
+    "dd": {"dt", "dd"},
+    "option": {"option", "optgroup"},
+}
+"""By what has no end tag: the start tags that end it, besides the end of what it is in."""
+
 
 @dataclass
 class Node:
@@ -56,6 +67,8 @@ class _Parser(HTMLParser):
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         assert len({name for name, _ in attrs}) == len(attrs), f"attribute twice in <{tag}>"
         node = Node(tag, {name: value or "" for name, value in attrs})
+        while tag in ENDED_BY.get(self.stack[-1].tag, ()):
+            self.stack.pop()
         self.stack[-1].children.append(node)
         if tag not in VOID:
             self.stack.append(node)
@@ -64,6 +77,8 @@ class _Parser(HTMLParser):
         self.stack[-1].children.append(Node(tag, {name: value or "" for name, value in attrs}))
 
     def handle_endtag(self, tag: str) -> None:
+        while self.stack[-1].tag in ENDED_BY and self.stack[-1].tag != tag:
+            self.stack.pop()
         assert self.stack[-1].tag == tag, f"</{tag}> closes <{self.stack[-1].tag}>"
         self.stack.pop()
 

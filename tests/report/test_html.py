@@ -77,7 +77,7 @@ def test_failures_come_before_the_numbers_the_gravest_first(troubled: Run) -> No
     tags = [problem.one("span", class_="tag").text for problem in problems]
     assert tags == ["✗ INVALID", "✗ BLOCKED", "✗ FAIL"]
     source = html.render(troubled)
-    assert source.index('id="failures"') < source.index('id="matrix"')
+    assert source.index("id=failures") < source.index("id=matrix")
 
 
 def test_a_failure_has_its_console_and_the_command_that_repeats_it(troubled: Run) -> None:

@@ -23,19 +23,30 @@
     return null;
   };
 
-  const bar = (places) => {
+  const draw = (lines, attributes) => {
     const svg = document.createElementNS(document.querySelector("svg").namespaceURI, "svg");
-    const [low, at, high, one] = places;
-    const lines = [["mark", `M${one} 0V14`], ["whisker", `M${low} 7H${high}`], ["", `M${at} 7h0`]];
     for (const [name, d] of lines) {
       const path = document.createElementNS(svg.namespaceURI, "path");
-      path.setAttribute("class", name);
+      if (name) path.setAttribute("class", name);
       path.setAttribute("d", d);
       svg.append(path);
     }
-    for (const [name, value] of [["class", "ci"], ["viewBox", "0 0 120 14"], ["preserveAspectRatio", "none"], ["aria-hidden", "true"]]) svg.setAttribute(name, value);
+    const all = { viewBox: "0 0 120 14", preserveAspectRatio: "none", ...attributes };
+    for (const [name, value] of Object.entries(all)) svg.setAttribute(name, value);
     return svg;
   };
+
+  const bar = ([low, at, high, one]) => {
+    const lines = [["mark", `M${one} 0V14`], ["whisker", `M${low} 7H${high}`], ["", `M${at} 7h0`]];
+    return draw(lines, { class: "ci", "aria-hidden": "true" });
+  };
+
+  for (const place of document.querySelectorAll("[data-strip]")) {
+    const [control, ...dots] = place.dataset.strip.split(" ");
+    const lines = [["", dots.map((x) => `M${x} 7h0`).join("")]];
+    if (control) lines.unshift(["mark", `M${control} 0V14`]);
+    place.replaceChildren(draw(lines, { role: "img", "aria-label": place.textContent }));
+  }
 
   const partsOf = (row) => {
     if (!row) return [make("span", "s", "not measured here")];

@@ -68,7 +68,7 @@ def test_nothing_that_needs_scripts_is_offered_without_them(look: Look, troubled
     assert page.get_by_role("button").count() == 0
 
 
-@pytest.mark.parametrize("name", ["smoke", "troubled", "kata", "wide"])
+@pytest.mark.parametrize("name", ["smoke", "designed", "kata", "wide"])
 @pytest.mark.parametrize("scripts", [True, False])
 def test_a_telephone_scrolls_one_way_only(
     look: Look, request: pytest.FixtureRequest, name: str, *, scripts: bool
@@ -80,7 +80,7 @@ def test_a_telephone_scrolls_one_way_only(
     assert tab.ask("() => document.scrollingElement.scrollWidth") <= PHONE[0]
 
 
-@pytest.mark.parametrize("name", ["troubled", "kata", "wide"])
+@pytest.mark.parametrize("name", ["designed", "kata", "wide"])
 def test_paper_cuts_nothing(look: Look, request: pytest.FixtureRequest, name: str) -> None:
     tab = look(request.getfixturevalue(name), size=SHEET, media="print")
 
@@ -89,11 +89,11 @@ def test_paper_cuts_nothing(look: Look, request: pytest.FixtureRequest, name: st
 
 @pytest.mark.parametrize("scripts", [True, False])
 def test_paper_is_a4_landscape_and_has_every_cells_page(
-    look: Look, troubled: Run, picture: Callable[[str], Path], *, scripts: bool
+    look: Look, motley: Run, picture: Callable[[str], Path], *, scripts: bool
 ) -> None:
     from pypdf import PdfReader  # noqa: PLC0415 - not in every environment
 
-    tab = look(troubled, scripts=scripts)
+    tab = look(motley, scripts=scripts)
 
     data = tab.page.pdf(prefer_css_page_size=True)
 
@@ -101,9 +101,9 @@ def test_paper_is_a4_landscape_and_has_every_cells_page(
     pages = PdfReader(io.BytesIO(data)).pages
     assert [round(float(size)) for size in pages[0].mediabox[2:]] == [842, 595]
     text = normalize("NFKC", " ".join(" ".join(page.extract_text() for page in pages).split()))
-    values = words_of_values(troubled, *troubled.header.plan.cell_names)
+    values = words_of_values(motley, *motley.header.plan.cell_names)
     assert {normalize("NFKC", value) for value in values} - set(text.split()) == set()
-    assert {cell for cell in troubled.header.plan.cell_names if cell not in text} == set()
+    assert {cell for cell in motley.header.plan.cell_names if cell not in text} == set()
 
 
 @pytest.mark.parametrize(
@@ -111,9 +111,9 @@ def test_paper_is_a4_landscape_and_has_every_cells_page(
     [("light", "screen", False), ("dark", "screen", True), ("dark", "print", False)],
 )
 def test_it_is_dark_on_screens_where_the_reader_wants_it(
-    look: Look, troubled: Run, scheme: str, media: str, *, is_dark: bool
+    look: Look, designed: Run, scheme: str, media: str, *, is_dark: bool
 ) -> None:
-    tab = look(troubled, scheme=scheme, media=media)
+    tab = look(designed, scheme=scheme, media=media)
 
     lightness = tab.ask(INK)
 
@@ -132,9 +132,9 @@ PICTURES: dict[str, dict[str, object]] = {
 
 @pytest.mark.parametrize("how", PICTURES)
 def test_pictures_are_taken(
-    look: Callable[..., Tab], troubled: Run, picture: Callable[[str], Path], how: str
+    look: Callable[..., Tab], designed: Run, picture: Callable[[str], Path], how: str
 ) -> None:
-    tab = look(troubled, **PICTURES[how])
+    tab = look(designed, **PICTURES[how])
     tab.page.locator("summary").nth(1).click()
 
     file = picture(f"{how}.png")

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from tests.report.browser.conftest import Look
 
 
-def test_nothing_leaves_the_file_whatever_is_done_with_it(look: Look, troubled: Run) -> None:
-    tab = look(troubled)
+def test_nothing_leaves_the_file_whatever_is_done_with_it(look: Look, designed: Run) -> None:
+    tab = look(designed)
     page = tab.page
 
     tab.open_all()
