@@ -229,6 +229,15 @@ def test_the_command_writes_markdown(results: Path, capsys: pytest.CaptureFixtur
     assert all(line.count("|") == len(shown.HEADINGS) + 1 for line in rows)
 
 
+def test_the_command_writes_a_page(results: Path, tmp_path: Path) -> None:
+    one, other = made(results, seed=1), made(results, seed=2, tcfilter=1.3)
+    file = tmp_path / "two.html"
+
+    assert main(["compare", "--html", str(file), one.header.id, other.header.id]) == 0
+
+    assert other.header.id in file.read_text()
+
+
 def elsewhere(run: Run) -> None:
     """Let the run have been made on another machine."""
     changed = environment(is_emulated=False)

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from lab.analysis.result import Analysis, MetricEffect
     from lab.plan import Design
     from lab.sample import Metric
+    from lab.stats.effect import Effect
 
 WIDTH = 240
 """Of a row's picture."""
@@ -112,7 +113,7 @@ def _forest(
         is_main=is_main,
         rows=tuple(row for each, row in rows.items() if not _is_equivalent(each)),
         equivalent=tuple(row for each, row in rows.items() if _is_equivalent(each)),
-        ticks=_ticks(span),
+        ticks=ticks(span),
         one=span.place(0.0),
         mark=LEGEND[family.correction].format(level=f"{family.level:.0%}", size=family.size),
         unknown=tuple(
@@ -139,11 +140,16 @@ def _margin(design: Design, each: MetricEffect) -> float:
     return design.margins.get(each.metric, design.margin)
 
 
+def oriented(effect: Effect, better: Better) -> tuple[float, float, float] | None:
+    """Logarithms of interval and ratio, turned so that more is better; None without them."""
+    if effect.low is None or effect.ratio is None or effect.high is None:
+        return None
+    low, at, high = (math.log(end) for end in (effect.low, effect.ratio, effect.high))
+    return (low, at, high) if better is Better.HIGHER else (-high, -at, -low)
+
+
 def _ends(each: MetricEffect, metric: Metric) -> tuple[float, float, float]:
-    """Logarithms of interval and ratio, turned so that more is better."""
-    effect = each.effect
-    low, at, high = (math.log(end or 1.0) for end in (effect.low, effect.ratio, effect.high))
-    return (low, at, high) if metric.better is Better.HIGHER else (-high, -at, -low)
+    return oriented(each.effect, metric.better) or (0.0, 0.0, 0.0)
 
 
 def _row(each: MetricEffect, metric: Metric, design: Design, span: Span) -> ForestRow:
@@ -174,7 +180,8 @@ def _probability(p: float | None) -> str:
     return "< 0.001" if p < 0.001 else f"{p:.2g}"  # noqa: PLR2004
 
 
-def _ticks(span: Span) -> tuple[tuple[int, str], ...]:
+def ticks(span: Span) -> tuple[tuple[int, str], ...]:
+    """Round ratios along an axis, each with its place: 1 always, others where there is room."""
     fine = span.high - span.low < math.log(FINE_BELOW)
     inside = [
         tick for tick in (FINE_TICKS if fine else TICKS) if span.low <= math.log(tick) <= span.high

@@ -29,12 +29,18 @@ def render(run: Run) -> str:
 
 def render_report(report: view.Report) -> str:
     """Write the page of a report that is already decided."""
+    return page("report.html.j2", report=report)
+
+
+def page(template: str, **shown: object) -> str:
+    """Fill *template* with what is *shown*, and with the style and the script of all pages."""
     style, script = _packed(_asset("report.css") + _asset("path.css")), _asset("report.js")
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
-    page = templates().get_template("report.html.j2")
     return slim(
-        page.render(
-            report=report,
+        templates()
+        .get_template(template)
+        .render(
+            **shown,
             style=Markup(style),  # noqa: S704 - the package's own file
             script=Markup(script),  # noqa: S704 - the package's own file
             script_digest=digest,

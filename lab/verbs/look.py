@@ -24,6 +24,7 @@ def add(verbs: Verbs) -> None:
     compare.add_argument("one", metavar="BEFORE")
     compare.add_argument("other", metavar="AFTER")
     compare.add_argument("--markdown", action="store_true", help="write Markdown, not a table")
+    compare.add_argument("--html", type=Path, metavar="FILE", help="write a page beside it")
     compare.add_argument(
         "--force", action="store_true", help="compare what is not comparable, and say so"
     )
@@ -75,11 +76,16 @@ def _compare(arguments: argparse.Namespace) -> int:
     from lab.report import between as shown  # noqa: PLC0415
     from lab.run import Run, find_run  # noqa: PLC0415
 
-    runs = [Run.load(find_run(RESULTS, name)) for name in (arguments.one, arguments.other)]
+    one, other = (Run.load(find_run(RESULTS, name)) for name in (arguments.one, arguments.other))
     if not arguments.force:
         remedy = "compare runs of the same, let it with --allow FACT, or add --force"
-        require(runs, allowed=arguments.allow, remedy=remedy)
-    found = between(*runs, allowed=arguments.allow)
+        require((one, other), allowed=arguments.allow, remedy=remedy)
+    found = between(one, other, allowed=arguments.allow)
+    if arguments.html:
+        from lab.report import pair  # noqa: PLC0415
+        from lab.store import write_report  # noqa: PLC0415
+
+        write_report(arguments.html, pair.render(one, other, found))
     if arguments.markdown:
         print(shown.render(found), end="")
         return OK
