@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from lab import gates
+from lab.cost import PREFIX
 from lab.sample import Metric, Sample
 from lab.tools.conditions import conditions
 
@@ -82,7 +83,12 @@ class Measure:
                 started=self._started.isoformat(timespec="milliseconds"),
                 elapsed_s=self._elapsed_s,
                 raw=kept,
-                noise=self._noise,
+                noise={name: v for name, v in self._noise.items() if not name.startswith(PREFIX)},
+                cost={
+                    name.removeprefix(PREFIX): value
+                    for name, value in self._noise.items()
+                    if name.startswith(PREFIX)
+                },
                 conditions={} if kept is None else self._conditions[kept],
                 quality=quality,
             )

@@ -18,7 +18,7 @@ import shlex
 from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING
 
-from lab import processes
+from lab import cost, processes
 from lab.contamination import is_chatter
 
 if TYPE_CHECKING:
@@ -129,6 +129,8 @@ class Reading:
     throttled: Mapping[str, float]
     """By cgroup: how often its quota has held it back."""
     table: processes.Table = field(repr=False)
+    workers: cost.Threads = field(repr=False)
+    """Those of vhost."""
     reader: int | None
     """The pid of what read all this."""
     messages: tuple[tuple[float, str], ...] | None
@@ -147,7 +149,7 @@ def command(*, cgroups: Iterable[str] = (), is_node: bool = False) -> list[str]:
     lines = (
         f'echo "{READER}:$$"',
         f"grep -EsH '{LINES}' {' '.join(files)}",
-        *((POOLS,) if is_node else ()),
+        *((POOLS, cost.THREADS) if is_node else ()),
         f"echo '{KERNEL_LOG}'",
         f"dmesg -l {LEVELS} 2>/dev/null && echo '{KERNEL_LOG_END}'",
     )
@@ -171,6 +173,7 @@ def parse(text: str) -> Reading:
         table=processes.parse(
             "\n".join(lines) for name, lines in files.items() if _PROCESS.match(name)
         ),
+        workers=cost.threads(files),
         reader=None if reader is None else int(reader),
         messages=_messages(log),
     )
@@ -184,9 +187,9 @@ def between(
 
     Pressure is the part of the time, from 0 to 1, in which something waited; steal is a part
     of all CPU time. ``own_cpu``, ``foreign_cpu`` and ``kernel_cpu`` are numbers of processors,
-    the lab's own by *own*. Levels are those of the second reading, but for what was still to be
-    written when the first was taken. A counter that ran backwards (the machine was started
-    anew) is unknown.
+    the lab's own by *own*; so is what begins with ``cost_``, of a node (:mod:`lab.cost`). Levels
+    are those of the second reading, but for what was still to be written when the first was
+    taken. A counter that ran backwards (the machine was started anew) is unknown.
 
     Args:
         before: The earlier reading.
@@ -229,6 +232,13 @@ def between(
         "kernel_messages": _said(before, after),
         "pool_used": after.levels.pool_used,
     }
+    if where == "node":
+        spent = cost.between(
+            (before.table, before.workers),
+            (after.table, after.workers),
+            ticks=None if elapsed_s is None else elapsed_s * USER_HZ,
+        )
+        record |= {f"cost_{name}": value for name, value in spent.items()}
     return {f"{where}_{name}": value for name, value in record.items()}
 
 

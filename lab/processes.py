@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 _STAT = re.compile(r"(?P<pid>\d+) \((?P<name>.*)\) \S (?P<fields>[-\d ]+)", re.DOTALL)
 PARENT, USER, SYSTEM, USER_OF_CHILDREN, SYSTEM_OF_CHILDREN, START = 0, 10, 11, 12, 13, 18
+GUEST = 39
 """Places after the state; in proc(5), which counts from 1, the first of them is field 4."""
 KERNEL = 2
 """The pid of the kernel's own: all its threads are children of it."""
@@ -46,6 +47,8 @@ class Process:
     children_ticks: int
     """All that the children used that it has waited for, and theirs."""
     began: int
+    guest_ticks: int = 0
+    """What of its own time it ran virtual processors for; 0 for an emulator."""
 
     @property
     def ticks(self) -> int:
@@ -161,6 +164,7 @@ def _process(match: re.Match[str]) -> Process | None:
         own_ticks=fields[USER] + fields[SYSTEM],
         children_ticks=fields[USER_OF_CHILDREN] + fields[SYSTEM_OF_CHILDREN],
         began=fields[START],
+        guest_ticks=fields[GUEST] if len(fields) > GUEST else 0,
     )
 
 

@@ -51,5 +51,7 @@ class Sample(msgspec.Struct, frozen=True, kw_only=True):
     """Which boot of its cell in its round: a contaminated one is measured again."""
     quality: dict[str, float | None] = {}
     """What else may be doubted of it, by the names of :mod:`lab.gates`; None is unknown."""
+    cost: dict[str, float | None] = {}
+    """Processors of the node that the sandbox took, by :data:`lab.cost.PARTS`; None is unknown."""
     conditions: dict[str, str] = {}
     """What the tool's own report says that it worked under: :mod:`lab.tools.conditions`."""

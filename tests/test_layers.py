@@ -27,7 +27,7 @@ LAYERS = """
     cluster prepare node_scripts provision takedown inventory audit remainder runtime \
     store run
     machine labs disks wires watch
-    host image node virt network storage tools ledger scratch lease noise processes questions \
+    host image node virt network storage tools ledger scratch lease noise cost processes questions \
     stopwatch system handicap source
     topology matrix outcome expectations judgement posix faults sample stats contamination gates \
     plan planning design controls shards repeats loader records options profile

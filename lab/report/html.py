@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from lab.cost import PARTS
 from lab.report import view
 from lab.report.axes import MEANING
 from lab.report.slim import slim
@@ -59,7 +60,7 @@ def templates() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.globals.update(count=count, meaning=MEANING)
+    environment.globals.update(count=count, meaning=MEANING, cost_parts=PARTS)
     return environment
 
 

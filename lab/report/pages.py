@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from lab.outcome import Outcome
+from lab.report.costs import costs
 from lab.report.course import course, factors
 from lab.report.missing import GRAVEST_FIRST, Missing, missing_in
 from lab.report.path import path_of
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from lab.outcome import Evidence, Fact
     from lab.plan import Boot
     from lab.records import OutcomeRecord
+    from lab.report.costs import Cost
     from lab.report.course import Course, Doubts, Factor
     from lab.report.path import DataPath
     from lab.report.reports import Curve
@@ -138,6 +140,7 @@ class CellPage:
     curves: tuple[Curve, ...]
     """What the tools' own reports show over time, and by percentile."""
     factors: tuple[Factor, ...]
+    costs: tuple[Cost, ...]
 
 
 def page(run: Run, cell: Cell, doubts: Doubts) -> CellPage:
@@ -173,7 +176,18 @@ def page(run: Run, cell: Cell, doubts: Doubts) -> CellPage:
         agreeing=proven - len(evidence),
         curves=curves(run.path, samples),
         factors=factors(samples),
+        costs=costs(_used(doubts, samples)),
     )
+
+
+def _used(doubts: Doubts, samples: Sequence[Sample]) -> list[Sample]:
+    """Those that are in a mean."""
+    used = set(map(id, doubts.run.used_samples))
+    return [
+        sample
+        for sample in samples
+        if id(sample) in used and not doubts.of_sample(sample).is_contaminated
+    ]
 
 
 def tally(outcomes: Sequence[OutcomeRecord]) -> tuple[tuple[str, int], ...]:

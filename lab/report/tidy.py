@@ -28,12 +28,14 @@ def render(run: Run) -> str:
     """Write the table: SI units, as they were stored."""
     extra = {
         group: sorted({name for sample in run.samples for name in getattr(sample, group)})
-        for group in ("noise", "quality")
+        for group in ("noise", "quality", "cost")
     }
     valid, used = (set(map(id, each)) for each in (run.valid_samples, run.used_samples))
     text = io.StringIO()
     table = csv.writer(text, lineterminator="\n")
-    table.writerow([*COLUMNS, *(name for names in extra.values() for name in names)])
+    table.writerow(
+        [*COLUMNS, *(_column(group, name) for group, names in extra.items() for name in names)]
+    )
     for sample in run.samples:
         more = [
             getattr(sample, group).get(name) for group, names in extra.items() for name in names
@@ -48,6 +50,10 @@ def render(run: Run) -> str:
             ]
         )
     return text.getvalue()
+
+
+def _column(group: str, name: str) -> str:
+    return f"cost_{name}" if group == "cost" else name
 
 
 def _fixed(run: Run, sample: Sample) -> tuple[object, ...]:
