@@ -18,6 +18,7 @@ from lab.comparability import check_names
 from lab.controls import Controls
 from lab.errors import LabError, told
 from lab.history import known
+from lab.history.changes import due
 from lab.history.conclude import conclude
 from lab.history.epochs import key_of
 from lab.history.index import NIGHT, entry_of, open_history, write_night
@@ -90,7 +91,7 @@ def run_nightly(
         status = BENCH_FAILED
     finally:
         # Also after Ctrl-C: the first stage is a night of the history, whatever became of it.
-        night = conclude(screened, rerun)
+        night = conclude(screened, rerun, comments=due(screened))
         _tell(night, run, console)
         if copy_to is not None:
             _copy(run.path, wishes.output / rerun.run if rerun else None, copy_to)

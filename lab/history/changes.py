@@ -13,12 +13,21 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from lab.history.night import Entry
+    from lab.history.screening import Screened
     from lab.history.series import Series
 
 SEARCHED_NIGHTS = 90
 """Of the history, at most: the search takes the square of them."""
 EVERY = 7
 """Nights of an epoch between two searches: each is one more chance to find what is not there."""
+
+
+def due(screened: Screened) -> tuple[str, ...]:
+    """What the search says tonight; nothing in the nights in which it is not made."""
+    nights = (*screened.epoch.nights, screened.tonight)
+    if len(nights) % EVERY:
+        return ()
+    return changes(nights, (each.series for each in screened.seen))
 
 
 def changes(nights: Sequence[Entry], series: Iterable[Series]) -> tuple[str, ...]:

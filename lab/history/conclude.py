@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from lab.comparability import differences, told
-from lab.history.changes import EVERY, changes
 from lab.history.epochs import key_of
 from lab.history.night import Event, Kind, Night
 from lab.history.screening import event_of
@@ -26,7 +25,7 @@ if TYPE_CHECKING:
 _GRAVEST_FIRST = tuple(Kind)
 
 
-def conclude(screened: Screened, rerun: Entry | None) -> Night:
+def conclude(screened: Screened, rerun: Entry | None, *, comments: tuple[str, ...] = ()) -> Night:
     """What the night tells, with the re-run of what was flagged; None if there was none."""
     decided = tuple(_decided(screened, each, rerun) for each in screened.flagged)
     return Night(
@@ -37,17 +36,10 @@ def conclude(screened: Screened, rerun: Entry | None) -> Night:
         learning=sum(each.screening is None for each in screened.seen),
         events=(*screened.events, *sorted(decided, key=_gravest_first)),
         known=screened.known,
-        comments=_comments(screened),
+        comments=comments,
         warnings=screened.warnings,
         confirmed_by=rerun.run if rerun else "",
     )
-
-
-def _comments(screened: Screened) -> tuple[str, ...]:
-    """What the search for changes says, in the nights that it is made in."""
-    nights = (*screened.epoch.nights, screened.tonight)
-    is_due = len(nights) % EVERY == 0
-    return changes(nights, (each.series for each in screened.seen)) if is_due else ()
 
 
 def _gravest_first(event: Event) -> tuple[int, float]:
@@ -69,7 +61,12 @@ def _decided(screened: Screened, seen: Seen, rerun: Entry | None) -> Event:
     if again is None or rounds < screen.MIN_ROUNDS:
         note = f"{rounds} of {screen.ROUNDS} rounds of the re-run can be used"
         return event_of(seen, Kind.UNDECIDED, note=note)
-    found = screen.confirm(again.rounds, _expected(seen.history), margin=seen.series.margin)
+    found = screen.confirm(
+        again.rounds,
+        _expected(seen.history),
+        margin=seen.series.margin,
+        was_screened=len(seen.history) >= screen.MIN_NIGHTS,
+    )
     event = event_of(seen, Kind.NOT_CONFIRMED)
     is_same_way = found.shift * event.shift > 0
     if found.is_confirmed and is_same_way:

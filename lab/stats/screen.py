@@ -39,6 +39,8 @@ ROUNDS = 12
 MIN_ROUNDS = 10
 """With fewer of them left the re-run does not decide: 10 rounds have the same false alarms."""
 CONFIRM_ALPHA = 0.002
+ALONE_ALPHA = 0.0001
+"""Of the re-run where nothing was screened out before it: one stage has to be as rare as two."""
 ENVIRONMENT_ALPHA = 0.001
 """How often a night may be told that the machine has changed if it has not, over all controls."""
 _COVERAGE = 0.95
@@ -128,9 +130,13 @@ def screen(history: Sequence[float], tonight: float, *, margin: float) -> Screen
     )
 
 
-def confirm(rounds: Sequence[float], expected: Expected, *, margin: float) -> Confirmation:
+def confirm(
+    rounds: Sequence[float], expected: Expected, *, margin: float, was_screened: bool = True
+) -> Confirmation:
     """
     Decide by the *rounds* of the re-run: the logarithm of the ratio to the control in each.
+
+    Where nothing was screened out before (*was_screened*) the re-run alone has to be sure.
 
     Raises:
         ValueError: with fewer than :data:`MIN_ROUNDS`.
@@ -146,7 +152,9 @@ def confirm(rounds: Sequence[float], expected: Expected, *, margin: float) -> Co
         high=float(shift) + half,
         p=float(p),
         rounds=len(values),
-        is_confirmed=bool(confirms(shift, p, margin=margin)),
+        is_confirmed=bool(
+            confirms(shift, p, margin=margin, alpha=CONFIRM_ALPHA if was_screened else ALONE_ALPHA)
+        ),
     )
 
 
@@ -210,9 +218,9 @@ def flags(shift: Floats, p: Floats, *, margin: float) -> Bools:
     return np.asarray((p < SCREEN_ALPHA) & is_as_large(shift, margin / 2))
 
 
-def confirms(shift: Floats, p: Floats, *, margin: float) -> Bools:
+def confirms(shift: Floats, p: Floats, *, margin: float, alpha: float = CONFIRM_ALPHA) -> Bools:
     """The rule of the second stage."""
-    return np.asarray((p < CONFIRM_ALPHA) & is_as_large(shift, margin))
+    return np.asarray((p < alpha) & is_as_large(shift, margin))
 
 
 def is_as_large(shift: Floats | np.float64, margin: float) -> Bools:

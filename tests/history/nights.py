@@ -11,6 +11,7 @@ import msgspec
 import numpy as np
 
 from lab.design import comparisons_of
+from lab.history.changes import due
 from lab.history.conclude import conclude
 from lab.history.night import Entry, Level
 from lab.history.screening import screen_night
@@ -46,6 +47,8 @@ class Lab:
     facts: dict[str, str] = field(default_factory=lambda: dict(FACTS))
     known: Sequence[Known] = ()
     is_noise_known: bool = True
+    searches: bool = True
+    """Whether the history is searched for changes, which takes most of the time."""
     boot_sd: float = BOOT_SD
     shifts: dict[tuple[str, str], float] = field(default_factory=dict)
     """By cell and metric: by how much its level is another than at first, as a factor."""
@@ -104,7 +107,7 @@ class Lab:
             self.reruns = 3
             rerun = self.measure(rounds=12, cells=screened.cells)
             self.reruns = 0
-        night = conclude(screened, rerun)
+        night = conclude(screened, rerun, comments=due(screened) if self.searches else ())
         self.entries.append(msgspec.structs.replace(screened.tonight, night=night))
         self.number += 1
         return night

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from tests.simulations.error_rates import coverage, false_alarms
 from tests.simulations.families import controls, findings, gates
+from tests.simulations.nights import matrix, nights
 from tests.simulations.order import orders
 from tests.simulations.powers import powers
 from tests.simulations.shapes import flags
@@ -28,6 +29,8 @@ SECTIONS: tuple[Callable[[], Section], ...] = (
     findings,
     orders,
     stopping,
+    nights,
+    matrix,
     controls,
     flags,
 )
@@ -38,8 +41,9 @@ INTRODUCTION = """
 # How often the lab is wrong
 
 Made by `nox -s statistics`, which runs the simulations of `tests/simulations/` through the lab's
-own code (`lab.stats`, `lab.analysis`); do not edit it. Seeds follow from the names of what is
-simulated, so the same code makes the same page, with the numpy and scipy of `requirements/`.
+own code (`lab.stats`, `lab.analysis`, `lab.history`); do not edit it. Seeds follow from the names
+of what is simulated, so the same code makes the same page, with the numpy and scipy of
+`requirements/`.
 
 What is simulated is noise whose size is an assumption; real boots can be worse. What a run says of
 its own twin and handicap is measured, and counts for more.

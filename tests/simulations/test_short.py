@@ -13,6 +13,7 @@ import pytest
 from tests.simulations.document import PATH, SECTIONS
 from tests.simulations.error_rates import coverage, false_alarms
 from tests.simulations.families import controls, findings, gates
+from tests.simulations.nights import WORLDS, matrix, nights
 from tests.simulations.order import orders
 from tests.simulations.powers import CASES, powers
 from tests.simulations.section import Check, Section, band
@@ -31,6 +32,8 @@ SHORT: dict[str, Callable[[], Section]] = {
     "S4 found": lambda: findings(repeats=4),
     "S6": lambda: orders(repeats=400),
     "S7": lambda: stopping(repeats=600, cvs=(0.04,), designs=((0.05, 6),)),
+    "S5": lambda: nights(draws=40_000, powers=2000, worlds=WORLDS[:1]),
+    "S5 matrix": lambda: matrix(labs=1, nights=20, cells=6),
     "S11": lambda: controls(repeats=10),
     "flags": lambda: flags(repeats=300, boots=(5, 10)),
 }

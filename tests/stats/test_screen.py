@@ -9,6 +9,7 @@ import pytest
 from scipy import stats
 
 from lab.stats.screen import (
+    ALONE_ALPHA,
     CONFIRM_ALPHA,
     MIN_NIGHTS,
     MIN_ROUNDS,
@@ -133,6 +134,17 @@ def test_against_history_it_is_welchs_t() -> None:
     assert found.p == pytest.approx(theirs.pvalue, rel=1e-9)
     interval = theirs.confidence_interval(0.95)
     assert (found.low, found.high) == pytest.approx((interval.low, interval.high), rel=1e-9)
+
+
+def test_a_re_run_that_decides_alone_has_to_be_surer() -> None:
+    values, known = rounds(-0.06, seed=8), expectation(nights())
+    found = confirm(values, known, margin=MARGIN)
+    assert ALONE_ALPHA < found.p < CONFIRM_ALPHA
+
+    alone = confirm(values, known, margin=MARGIN, was_screened=False)
+
+    assert (found.is_confirmed, alone.is_confirmed) == (True, False)
+    assert alone.p == found.p
 
 
 def test_too_few_rounds_do_not_decide() -> None:
