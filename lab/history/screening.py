@@ -12,7 +12,16 @@ from typing import TYPE_CHECKING
 
 from lab.history.epochs import Epoch, epoch_of
 from lab.history.night import Event, Kind
-from lab.history.series import Reading, Series, accepted, controls_of, reading, readings, series_of
+from lab.history.series import (
+    MIN_ROUNDS,
+    Reading,
+    Series,
+    accepted,
+    controls_of,
+    reading,
+    readings,
+    series_of,
+)
 from lab.stats import screen
 
 if TYPE_CHECKING:
@@ -199,8 +208,10 @@ def _unused(series: Iterable[Series], known: Iterable[Known]) -> tuple[str, ...]
     )
 
 
-def _lost(epoch: Epoch, seen: Iterable[Seen]) -> tuple[str, ...]:
-    """What the night before could be read for, and tonight cannot."""
+def _lost(epoch: Epoch, seen: Sequence[Seen]) -> tuple[str, ...]:
+    """What could be read the night before, and cannot be tonight; or that nothing can."""
+    if not seen:
+        return (f"nothing to screen: no cell has {MIN_ROUNDS} usable rounds beside its control",)
     if not epoch.nights:
         return ()
     last = epoch.nights[-1]

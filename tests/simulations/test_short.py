@@ -32,7 +32,7 @@ SHORT: dict[str, Callable[[], Section]] = {
     "S4 found": lambda: findings(repeats=4),
     "S6": lambda: orders(repeats=400),
     "S7": lambda: stopping(repeats=600, cvs=(0.04,), designs=((0.05, 6),)),
-    "S5": lambda: nights(draws=40_000, powers=2000, worlds=WORLDS[:1]),
+    "S5": lambda: nights(draws=300_000, powers=2000, worlds=WORLDS[:1]),
     "S5 matrix": lambda: matrix(labs=1, nights=20, cells=6),
     "S11": lambda: controls(repeats=10),
     "flags": lambda: flags(repeats=300, boots=(5, 10)),
