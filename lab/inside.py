@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import difflib
 import os
-import shlex
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -78,11 +77,6 @@ class Way:
             self.node, f"{cri_node.CTR} tasks exec --tty --exec-id {program} $({find}) {SHELL}"
         )
 
-    @property
-    def console(self) -> str:
-        """Where its guest's console is on the node."""
-        return f"{SANDBOXES}/{self.name}/console.log"
-
 
 def find(name: str) -> Way:
     """
@@ -145,8 +139,3 @@ def _names(name: str, boots: Mapping[str, Boot]) -> tuple[str, ...]:
 
 def _terminal(node: NodeRecord, line: str) -> list[str]:
     return [*node.access.ssh("-t"), "--", line]
-
-
-def quoted(name: str) -> str:
-    """What to type to get into the sandbox or node called *name*."""
-    return f"lab shell {shlex.quote(name)}"

@@ -521,3 +521,29 @@ def test_a_guest_that_died_leaves_no_proof_of_its_storage(
 def test_what_was_never_started_cannot_be_proven(make: Make) -> None:
     with pytest.raises(SandboxError, match="was never started"):
         make("tcfilter+virtiofs+reference").prove()
+
+
+def test_while_it_is_lent_somebody_else_can_speak_with_its_agent(
+    sandbox: ReferenceSandbox, agents: list[FakeAgent]
+) -> None:
+    sandbox.start()
+
+    with sandbox.lent():
+        assert not agents[0].is_open
+
+    assert agents[-1] is not agents[0]
+    assert agents[-1].is_open
+
+
+def test_a_guest_that_died_while_it_was_lent_is_noticed_by_whoever_asks_it_next(
+    sandbox: ReferenceSandbox, agents: list[FakeAgent], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sandbox.start()
+    dead = FakeAgent()
+    dead.refuses = SandboxError("it does not answer", remedy="none")
+    monkeypatch.setattr(reference, "GuestAgent", lambda _path: dead)
+
+    with sandbox.lent():
+        assert not agents[0].is_open
+
+    assert not dead.is_open
