@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+from typing import Annotated
 
 import msgspec
 
@@ -17,12 +18,18 @@ REMEDIES = {
 }
 
 
+Percent = Annotated[str, msgspec.Meta(pattern=r"^\d{1,3}(\.\d+)?\Z")]
+Depth = Annotated[str, msgspec.Meta(pattern=r"^(>=)?\d{1,9}\Z")]
+Errno = Annotated[int, msgspec.Meta(ge=0, le=4095)]
+"""The kernel's own limit (include/linux/err.h, MAX_ERRNO)."""
+
+
 class Wait(msgspec.Struct):
     """A distribution of waits, in ns; without percentiles where nothing was counted."""
 
     count: int = msgspec.field(name="N")
     mean: float
-    percentile: dict[str, float] = {}
+    percentile: dict[Percent, float] = {}
 
 
 class Direction(msgspec.Struct):
@@ -48,12 +55,12 @@ class Job(msgspec.Struct):
     """One job, with the options it was given after its name."""
 
     name: str = msgspec.field(name="jobname")
-    error: int
+    error: Errno
     options: dict[str, str] = msgspec.field(name="job options")
     read: Direction
     write: Direction
     sync: Sync
-    iodepth_level: dict[str, float]
+    iodepth_level: dict[Depth, float]
 
     @property
     def directions(self) -> list[Direction]:

@@ -161,7 +161,7 @@ def _check_extent(job: Job, direction: Direction) -> None:
 
 
 def _check_depth(job: Job) -> None:
-    depth = int(job.options.get("iodepth", "1"))
+    depth = _number(job, "iodepth", "") if "iodepth" in job.options else 1
     # The level "8" counts queues of 8 to 15 operations.
     deep_enough = sum(
         share
@@ -178,7 +178,7 @@ def _check_depth(job: Job) -> None:
 
 def _number(job: Job, option: str, unit: str) -> int:
     value = job.options.get(option, "")
-    match = re.fullmatch(rf"(\d+){unit}", value)
+    match = re.fullmatch(rf"(\d{{1,12}}){unit}", value)
     if match is None:
         raise unbelievable(f"{job.name}: {option} is {value!r}, not a number of {unit}")
     return int(match[1])

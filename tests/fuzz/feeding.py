@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 import io
+import math
 import os
 import socket
 import tarfile
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -40,7 +43,7 @@ from tests.fuzz.strategies import answers, by_kind, captured, files, json_texts
 from tests.image.test_rootfs import EPOCH
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator
 
     from hypothesis.strategies import DrawFn, SearchStrategy
 
@@ -53,6 +56,31 @@ SANDBOXES = (
     "bridge+devmapper-blk+reference",
     "l3forwarding+pmem-dax+reference",
 )
+
+
+def finite(read: Callable[[str], object]) -> Callable[[str], object]:
+    """Let *read* pass only what can be computed with: no figure of a tool is endless, or none."""
+
+    def feed(text: str) -> object:
+        found = read(text)
+        assert all(math.isfinite(number) for number in _numbers(found)), found
+        return found
+
+    return feed
+
+
+def _numbers(found: object) -> Iterator[float]:
+    """Every number in what a reader has found."""
+    match found:
+        case float():
+            yield found
+        case Mapping():
+            yield from _numbers([*found.keys(), *found.values()])
+        case tuple() | list():
+            yield from (number for each in found for number in _numbers(each))
+        case _ if dataclasses.is_dataclass(found):
+            names = (field.name for field in dataclasses.fields(found))
+            yield from _numbers([getattr(found, name) for name in names])
 
 
 def in_file(read: Callable[[Path], object], name: str = "file") -> Callable[[bytes], object]:

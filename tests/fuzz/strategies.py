@@ -51,17 +51,19 @@ def captured(pattern: str) -> tuple[str, ...]:
 
 @st.composite
 def documents(draw: DrawFn, originals: Sequence[object]) -> Any:  # noqa: ANN401 - JSON
-    """One of *originals* with a node or a few dropped, doubled, or of another type."""
+    """One of *originals* with a node or a few dropped, doubled, renamed, or of another type."""
     document = [deepcopy(draw(st.sampled_from(originals)))]  # so that all of it can be replaced
     for _ in range(draw(st.integers(1, 3))):
         holder, key = draw(st.sampled_from(list(_places(document))))
-        match draw(st.sampled_from(("drop", "value", "value", "text", "wrap", "double"))):
+        match draw(st.sampled_from(("drop", "value", "value", "text", "wrap", "double", "name"))):
             case "drop" if holder is not document:
                 del holder[key]
             case "text":
                 holder[key] = json.dumps(holder[key])
             case "wrap":
                 holder[key] = [holder[key]]
+            case "name" if isinstance(holder, dict):
+                holder[draw(st.sampled_from(WORDS))] = holder.pop(key)
             case "double" if isinstance(holder, list) and holder is not document:
                 holder.insert(key, holder[key])
             case _:

@@ -72,7 +72,7 @@ from tests.cluster.artefacts import test_bundle
 from tests.cluster.artefacts import test_lock as artefact_samples
 from tests.fake_run import CREATED
 from tests.fuzz import feeding
-from tests.fuzz.feeding import at_home, in_file, tar
+from tests.fuzz.feeding import at_home, finite, in_file, tar
 from tests.fuzz.strategies import (
     DATA,
     answers,
@@ -191,9 +191,9 @@ CRITEST = captured("critest/*.xml")
 
 TARGETS = (
     # What tools print.
-    target(iperf3_report.parse_tcp, json_texts(*IPERF3)),
-    target(iperf3_report.parse_udp, json_texts(*IPERF3)),
-    target(fio_report.parse, json_texts(*FIO)),
+    target(iperf3_report.parse_tcp, json_texts(*IPERF3), finite(iperf3_report.parse_tcp)),
+    target(iperf3_report.parse_udp, json_texts(*IPERF3), finite(iperf3_report.parse_udp)),
+    target(fio_report.parse, json_texts(*FIO), finite(fio_report.parse)),
     target(fio_report.parse_write, json_texts(*FIO)),
     target(fio_report.parse_verify, json_texts(*FIO), None, fio_json.decoded),
     target(
@@ -201,8 +201,8 @@ TARGETS = (
         json_texts(*FIO),
         lambda text: output.decode(text, fio_json.Report, tool="fio"),
     ),
-    target(sockperf.parse, texts(*SOCKPERF), partial(sockperf.parse, duration_s=1)),
-    target(ping.parse, texts(*PING), partial(ping.parse, stderr="")),
+    target(sockperf.parse, texts(*SOCKPERF), finite(partial(sockperf.parse, duration_s=1))),
+    target(ping.parse, texts(*PING), finite(partial(ping.parse, stderr=""))),
     target(tcpdump.parse, texts(*TCPDUMP), partial(tcpdump.parse, stderr=READING)),
     target(beside.probed, texts(LOADED)),
     target(noise.parse, texts(*NOISE), feeding.compare_noise, processes.parse),
