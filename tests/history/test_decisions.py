@@ -351,11 +351,22 @@ def test_a_known_regression_of_nothing_is_said() -> None:
 
 def test_a_series_that_has_gone_missing_is_said() -> None:
     lab = a_lab_with_history(2)
-    tonight = lab.measure(rounds=2, cells=(CONTROL, CELL))
+    tonight = lab.measure(cells=(CONTROL, CELL))
 
     (warning,) = screen_night(tonight, lab.entries).warnings
-    assert warning.startswith("too few rounds tonight, and enough the night before: ")
-    assert warning.endswith("and 2 more")
+    assert warning == (
+        "too few rounds tonight, and enough the night before:"
+        f" {GOODPUT} of {OTHER} against {CONTROL}, {ROUND_TRIP} of {OTHER} against {CONTROL}"
+    )
+
+
+def test_a_night_of_one_round_says_that_it_can_screen_nothing() -> None:
+    lab = Lab()
+
+    found = screen_night(lab.measure(rounds=1), lab.entries)
+
+    assert found.seen == ()
+    assert found.warnings == ("nothing to screen: no cell has 3 usable rounds beside its control",)
 
 
 def test_a_night_of_one_round_says_that_it_can_screen_nothing() -> None:
