@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from lab.matrix import CONTROL_OF, Cell, Network, Runtime, Storage
+from lab.records import RunStatus
 from lab.report.absent import Fold, absences
 from lab.report.axes import NETWORKS, STORAGES
 from lab.report.claims import Trust, claim, trust, unclaimed
@@ -147,7 +148,7 @@ def build(run: Run, analysis: Analysis | None = None) -> Report:
     boots = {boot.id for boot in run.order}
     return Report(
         header=header,
-        is_good=exit_status(run) == 0,
+        is_good=header.status is RunStatus.COMPLETE and exit_status(run) == 0,
         verdict=claim(analysis) or verdict(run),
         coverage=verdict(run) if claim(analysis) else "",
         unclaimed=unclaimed(run, analysis),

@@ -353,6 +353,7 @@ def test_a_run_that_did_not_end_says_so(tmp_path: Path) -> None:
     run = Run.load(FakeRun(status=RunStatus.INTERRUPTED).write(tmp_path))
 
     assert "interrupted" in page(run).one("p", class_="notice").text
+    assert page(run).one("p", class_="state").text == "✗ The run does not pass"
 
 
 def test_nothing_is_asked_of_the_network(troubled: Run) -> None:
