@@ -19,7 +19,8 @@ from tests.chaos.story import Told
 from tests.chaos.suite import page
 
 ROOT = Path(__file__).parents[2]
-FEW = 50
+FEW = 12
+"""Of the unit tests: some 2 s each. `nox -s chaos` plays a thousand."""
 
 
 def stories(*words: str, timeout_s: float) -> list[dict[str, Any]]:
@@ -53,7 +54,7 @@ def test_what_must_hold_holds_in_a_few_stories() -> None:
 
     assert [each for each in told if each["wrong"]] == []
     assert len(told) == FEW
-    assert len({each["fault"] for each in told}) >= 10
+    assert len({each["fault"] for each in told}) >= 5
 
 
 def told(**changes: Any) -> Told:  # noqa: ANN401
