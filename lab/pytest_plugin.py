@@ -97,7 +97,9 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
     """Leave out the scenarios of clusters where there is none; of others pytest decides."""
-    if collection_path != CLUSTER or session_of(config).decided.topology.is_cluster:
+    if collection_path != CLUSTER or _only_tells(config):
+        return None
+    if session_of(config).decided.topology.is_cluster:
         return None
     return True
 
@@ -109,7 +111,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     Those that may have to be made again are there from the beginning, and are put aside.
     The sandbox needs the boot: somebody else's fixture of that name does not, and starts nothing.
     """
-    if "boot" in metafunc.fixturenames:
+    if "boot" in metafunc.fixturenames and not _only_tells(metafunc.config):
         session = session_of(metafunc.config)
         known = (*session.boots, *repeats(session.decided.plan))
         boots = {boot.id: boot for boot in known}.values()
@@ -302,6 +304,11 @@ def _kept(session: Session, item: pytest.Item) -> Iterator[None]:
 def _boot(item: pytest.Item) -> Boot | None:
     callspec: Any = getattr(item, "callspec", None)
     return callspec.params.get("boot") if callspec is not None else None
+
+
+def _only_tells(config: pytest.Config) -> bool:
+    """Whether pytest only shows what fixtures there are: nothing is to be decided or built then."""
+    return bool(config.option.showfixtures or config.option.show_fixtures_per_test)
 
 
 def _boot_id(item: pytest.Item) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import os
 import re
 import subprocess
 import sys
@@ -29,15 +30,17 @@ def fixtures(path: Path) -> Iterator[ast.FunctionDef]:
                 yield node
 
 
-def asked(question: str) -> str:
-    """What pytest says of the scenarios."""
+def asked(question: str, home: Path) -> str:
+    """What pytest says of the scenarios; it decides and builds nothing for that."""
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "scenarios", "-q", "-p", "no:cacheprovider", question],
         cwd=ROOT,
         capture_output=True,
         text=True,
         check=True,
+        env={**os.environ, "LAB_HOME": str(home)},
     )
+    assert list(home.iterdir()) == []
     return done.stdout
 
 
@@ -48,8 +51,8 @@ def test_every_option_stands_in_one_section() -> None:
     assert {section_of(option) for option in OPTIONS} == set(SECTIONS)
 
 
-def test_help_shows_the_sections() -> None:
-    said = asked("--help")
+def test_help_shows_the_sections(tmp_path: Path) -> None:
+    said = asked("--help", tmp_path)
 
     for title, flags in SECTIONS.items():
         _, _, below = said.partition(f"the lab: {title}:\n")
@@ -62,8 +65,8 @@ def test_every_fixture_has_a_meaning(path: Path) -> None:
     assert [each.name for each in fixtures(path) if not ast.get_docstring(each)] == []
 
 
-def test_pytest_tells_of_the_labs_fixtures() -> None:
-    said = asked("--fixtures")
+def test_pytest_tells_of_the_labs_fixtures(tmp_path: Path) -> None:
+    said = asked("--fixtures", tmp_path)
 
     for each in fixtures(FILES[0]):
         meaning = (ast.get_docstring(each) or "").splitlines()[0]

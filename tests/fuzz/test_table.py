@@ -30,6 +30,7 @@ MAY_DECODE = {"lab.decode", "lab.system", "lab.cluster.documents"}
 NO_READERS = {
     "lab.cluster.artefacts.loaded.load_artefacts": "it reads by lab.cluster.artefacts.lock.load",
     "lab.image.rootfs.Rootfs.read": "it is read by lab.image.rootfs.opened",
+    "lab.resume.read": "it reads by lab.run.Run.load and lab.owner.Owner.parse",
     "lab.stats.summary.summarise": "it counts",
     "lab.watch.Watch.read": "it asks, and reads by lab.noise.parse",
 }

@@ -369,15 +369,6 @@ def test_a_night_of_one_round_says_that_it_can_screen_nothing() -> None:
     assert found.warnings == ("nothing to screen: no cell has 3 usable rounds beside its control",)
 
 
-def test_a_night_of_one_round_says_that_it_can_screen_nothing() -> None:
-    lab = Lab()
-
-    found = screen_night(lab.measure(rounds=1), lab.entries)
-
-    assert found.seen == ()
-    assert found.warnings == ("nothing to screen: no cell has 3 usable rounds beside its control",)
-
-
 def test_every_seventh_night_gives_a_second_opinion_on_slow_drifts() -> None:
     lab = Lab(boot_sd=0.01)
     nights = lab.nights(14)
