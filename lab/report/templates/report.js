@@ -10,8 +10,8 @@
 
   const WORDS = { "▲": "better", "▼": "worse", "≈": "equivalent", "?": "inconclusive" };
   const multiple = (value) => {
-    const digits = value < 0.1 ? value.toFixed(3) : value < 100 ? value.toPrecision(3) : value.toFixed(0);
-    return digits + "×";
+    const places = value < 0.1 ? 3 : value < 9.995 ? 2 : value < 99.95 ? 1 : 0;
+    return value.toFixed(places) + "×";
   };
 
   // What the row is to the chosen baseline: its ratio is 1 if it is the baseline itself.
