@@ -101,10 +101,17 @@ def test_no_two_nights_are_spent_at_once() -> None:
 
 def test_the_pipeline_asks_for_no_more_than_to_read() -> None:
     assert read(GITHUB)["permissions"] == {"contents": "read"}
+    (checkout,) = (step for step in steps() if step.get("uses", "").startswith("actions/checkout"))
+    assert checkout["with"] == {"persist-credentials": False}
 
 
 def test_it_begins_by_the_clock() -> None:
     # YAML 1.1 reads the key `on` as true.
-    (schedule,) = read(GITHUB)[True]["schedule"]  # type: ignore[index]
+    starts = read(GITHUB)[True]  # type: ignore[index]
+    (schedule,) = starts["schedule"]
 
+    assert starts.keys() == {
+        "schedule",
+        "workflow_dispatch",
+    }  # and not for whoever asks for a merge
     assert len(schedule["cron"].split()) == 5
