@@ -19,7 +19,8 @@ SECRETS = {
         re.DOTALL,
     ),
     "key in base64": re.compile(
-        r"(?:client-key-data|certificate-authority-key-data)\W{1,6}(?P<secret>[A-Za-z0-9+/=]{16,})"
+        r"(?:client-key-data|certificate-authority-key-data|token-secret)\W{1,6}"
+        r"(?P<secret>[A-Za-z0-9+/=]{16,})"
     ),
     "token of kubeadm": re.compile(
         r"(?:token|Token)\W{1,6}(?P<secret>[a-z0-9]{6}\.[a-z0-9]{16})(?![a-z0-9])"

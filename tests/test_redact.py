@@ -26,6 +26,7 @@ SECRETS = {
     "a token in JSON": (json.dumps({"token": TOKEN}), "0123456789abcdef"),
     "a certificate key": (f"--certificate-key {'0f' * 32} \\", "0f0f"),
     "a kubeconfig": (f"    client-key-data: {'QUJD' * 20}\n", "QUJD"),
+    "a secret of Kubernetes": ("  token-secret: Nmh2Y3ZiN3J5YWdxdDcwYw==\n", "Nmh2Y3Zi"),
     "a service account": (f"Authorization: Bearer {JWT}\n", JWT),
     "an address": ("deb http://me:hunter2@mirror.invalid trixie main", "hunter2"),
 }  # fmt: skip
