@@ -76,7 +76,7 @@ def _sound_program() -> Iterator[None]:
     """What leads out of a program, or is not in it, is an error that says so."""
     try:
         yield
-    except (struct.error, ValueError, LookupError) as error:
+    except (struct.error, ValueError, LookupError, ArithmeticError) as error:
         raise ImageError(
             f"a program is no ELF that can be changed: {error}",
             remedy="lock another version of its package: `lab image lock`",

@@ -85,10 +85,10 @@ def pss_bytes(answer: str) -> int:
     Raises:
         SandboxError: if it is no number: there was no such process.
     """
-    if not _KIB.fullmatch(answer.strip()):
+    if (found := _KIB.fullmatch(answer)) is None:
         problem = f"no process tells its memory: {quoted(answer) or 'nothing was said'}"
         raise SandboxError(problem, remedy=REMEDY)
-    return int(answer) * 1024
+    return int(found[1]) * 1024
 
 
-_KIB = re.compile(r"[0-9]{1,15}")
+_KIB = re.compile(r"([0-9]{1,15})\n?")
