@@ -27,8 +27,8 @@ PREFIX = "node_cost_"
 PARTS = ("qemu", "guest", "vmm", "vhost", "virtiofsd")
 """``qemu`` is ``guest`` and ``vmm`` together; vhost is in neither."""
 
-_THREAD = re.compile(r"/proc/(\d+)/task/\d+/stat$")
-_STAT = re.compile(r"(\d+) \(vhost-.*\) \S ([-\d ]+)$")
+_THREAD = re.compile(r"/proc/(\d{1,10})/task/\d+/stat$")
+_STAT = re.compile(r"(\d{1,10}) \(vhost-.*\) \S (-?\d{1,20}(?: -?\d{1,20})*) *$")
 _USER, _SYSTEM, _START = 10, 11, 18
 """Places after the state, as in :mod:`lab.processes`."""
 

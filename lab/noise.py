@@ -13,6 +13,7 @@ therm_throt.c (x86) for throttle counts; dmesg(1).
 
 from __future__ import annotations
 
+import math
 import re
 import shlex
 from dataclasses import dataclass, field, fields, replace
@@ -70,11 +71,13 @@ BUSY = (0, 1, 2, 5, 6)
 """user (guests' time is in it), nice, system, irq, softirq."""
 
 _WHOLE_DISK = re.compile(r"(?:[sv]d[a-z]+|xvd[a-z]+|nvme\d+n\d+|mmcblk\d+)$")
-_PRESSURE_TOTAL = re.compile(r"^(some|full) .*total=(\d+)$")
+_PRESSURE_TOTAL = re.compile(r"^(some|full) .*total=(\d{1,18})$")
 _PROCESS = re.compile(r"/proc/\d+/stat$")
 _THROTTLE = re.compile(r"/thermal_throttle/\w+$")
-_POOL = re.compile(r"^ \d+ \d+ thin-pool \d+ (\d+)/(\d+) (\d+)/(\d+) ")
-_MESSAGE = re.compile(r"\[ *(\d+\.\d+)\] (.*)")
+_POOL = re.compile(
+    r"^ \d+ \d+ thin-pool \d+ (\d{1,15})/([1-9]\d{0,14}) (\d{1,15})/([1-9]\d{0,14}) "
+)
+_MESSAGE = re.compile(r"\[ *(\d{1,12}\.\d{1,9})\] (.*)")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -384,10 +387,12 @@ def _first_number(files: Files, name: str) -> float | None:
 
 
 def _number(word: str) -> float | None:
+    """A number that can be computed with; None if it is none."""
     try:
-        return float(word)
+        value = float(word)
     except ValueError:
         return None
+    return value if math.isfinite(value) else None
 
 
 def _pairs(lines: Sequence[str]) -> list[tuple[str, float]]:
@@ -428,8 +433,11 @@ def _disk_bytes(files: Files) -> tuple[float | None, float | None]:
         for words in map(str.split, files.get("/proc/diskstats", ()))
         if len(words) >= 10 and _WHOLE_DISK.match(words[2])  # noqa: PLR2004 - major ... written
     ]
-    if not disks:
-        return None, None
-    read = sum(int(words[5]) for words in disks) * SECTOR_BYTES
-    written = sum(int(words[9]) for words in disks) * SECTOR_BYTES
-    return float(read), float(written)
+    return _sectors(disks, 5), _sectors(disks, 9)
+
+
+def _sectors(disks: Sequence[Sequence[str]], place: int) -> float | None:
+    """What all *disks* have counted in that place, in bytes; None if one of them does not tell."""
+    counts = [_number(words[place]) for words in disks]
+    told = [count * SECTOR_BYTES for count in counts if count is not None]
+    return sum(told) if told and len(told) == len(counts) else None

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-_STAT = re.compile(r"(?P<pid>\d+) \((?P<name>.*)\) \S (?P<fields>[-\d ]+)", re.DOTALL)
+_STAT = re.compile(r"(?P<pid>\d{1,10}) \((?P<name>.*)\) \S (?P<fields>[-\d ]+)", re.DOTALL)
 PARENT, USER, SYSTEM, USER_OF_CHILDREN, SYSTEM_OF_CHILDREN, START = 0, 10, 11, 12, 13, 18
 GUEST = 39
 """Places after the state; in proc(5), which counts from 1, the first of them is field 4."""

@@ -142,7 +142,7 @@ class Store:
         """Write what was recorded elsewhere already, all at once."""
         for name, lines in ((SAMPLES, samples), (OUTCOMES, records)):
             with self._present(self.path / name):
-                text = b"".join(msgspec.json.encode(line) + b"\n" for line in lines)
+                text = b"".join(_encoded(line) + b"\n" for line in lines)
                 write_atomic(self.path / name, text)
 
     def add_evidence(self, boot: str, evidence: Evidence) -> None:

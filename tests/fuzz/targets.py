@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from lab import (
+    cost,
     expectations,
     handicap,
     labs,
@@ -205,7 +206,12 @@ TARGETS = (
     target(ping.parse, texts(*PING), finite(partial(ping.parse, stderr=""))),
     target(tcpdump.parse, texts(*TCPDUMP), partial(tcpdump.parse, stderr=READING)),
     target(beside.probed, texts(LOADED)),
-    target(noise.parse, texts(*NOISE), feeding.compare_noise, processes.parse),
+    target(noise.parse, texts(*NOISE), finite(feeding.compare_noise), processes.parse),
+    target(
+        cost.threads,
+        texts(f"91 (vhost-90) S {'1 ' * 40}"),
+        lambda text: cost.threads({"/proc/90/task/91/stat": [text]}),
+    ),
     target(conditions.conditions, json_texts(*IPERF3, *FIO)),
     target(handicap._rate_bps, json_texts(BUCKET)),
     target(vmexits.parse, texts("10 2\n4000 30\n0\n")),
