@@ -127,11 +127,16 @@ def leased(
         yield granted
 
 
+def as_typed() -> tuple[str, ...]:
+    """The command of this process as its user would type it, wherever ``lab`` is installed."""
+    return ("lab", *sys.argv[1:])
+
+
 def open_store(decided: Decided) -> Store:
     """Make the run's directory, with the plan in it, before the first sample."""
     header = RunHeader(
         created=datetime.now(UTC),
-        command_line=tuple(sys.argv),
+        command_line=as_typed(),
         topology=decided.wishes.topology,
         plan=decided.plan,
         code=source.digest(),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -135,7 +134,7 @@ def opened(run: Run, found: tuple[Difference, ...] = ()) -> Store:
         run.header,
         Resumption(
             at=datetime.now(UTC),
-            command_line=tuple(sys.argv),
+            command_line=launch.as_typed(),
             code=source.digest(),
             found=run.header.status,
             differences=tuple(map(str, found)),
