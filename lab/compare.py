@@ -5,6 +5,9 @@ The rounds of two runs have nothing in common, so nothing is paired across them.
 run a cell is divided by its control of the same round first: two nights on one machine differ by
 more than most changes do, and what moves the whole machine is in neither ratio. Where a cell has
 no control its own values are compared, and that is said.
+
+A ratio moves with either of its sides. So a change is claimed only where most of it is in the
+cell's own values too: a control that was disturbed in one of the runs improves no cell.
 """
 
 from __future__ import annotations
@@ -31,8 +34,10 @@ if TYPE_CHECKING:
     from lab.sample import Metric
     from lab.stats.effect import Effect
 
-_AGAINST = (Role.REFERENCE, Role.CONTROL)
-"""What a cell is divided by, the nearest first."""
+_AGAINST = (Role.CONTROL, Role.REFERENCE)
+"""What a cell is divided by: what has no guest rather than what may itself have changed."""
+_OWN_SHARE = 0.5
+"""How much of a change, on logarithms, must be the cell's own for it to be the cell's."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,10 +60,18 @@ class Row:
         """Whether it is a control without a guest: it is shown, and nobody is judged by it."""
         return Cell.parse(self.cell).runtime is Runtime.RUNC
 
+    @property
+    def is_of_its_control(self) -> bool:
+        """Whether it differs, and mostly because what it is divided by has moved."""
+        ratio, own = self.effect.ratio, self.itself.ratio
+        if not self.effect.verdict.is_difference or ratio is None:
+            return False
+        return own is None or math.log(own) / math.log(ratio) < _OWN_SHARE
+
     def is_left(self, alpha: float) -> bool:
-        """Whether it differs, and does so beside all others that are judged with it."""
+        """Whether it differs by itself, and does so beside all others judged with it."""
         is_rare = self.p_holm is not None and self.p_holm <= alpha
-        return is_rare and self.effect.verdict.is_difference
+        return is_rare and self.effect.verdict.is_difference and not self.is_of_its_control
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -144,7 +157,7 @@ class _Sides:
         )
 
     def _controls(self, cell: str) -> list[str]:
-        """What *cell* may be divided by, the nearest first."""
+        """What *cell* may be divided by, the best first."""
         return [
             each.baseline
             for role in _AGAINST

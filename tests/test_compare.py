@@ -103,6 +103,27 @@ def test_what_moved_the_whole_machine_is_no_change_of_a_cell(tmp_path: Path) -> 
     assert warning == f"Not only the cells changed, but what they are read against: {moved}."
 
 
+def test_a_control_that_was_disturbed_improves_no_cell(tmp_path: Path) -> None:
+    """The ratio doubles although the cell is as it was: that is the control's doing."""
+    found = between(made(tmp_path, seed=1), made(tmp_path, seed=2, veth=0.5))
+
+    one = row(found, CELL, GOODPUT)
+    assert one.effect.verdict is Verdict.BETTER
+    assert one.is_of_its_control
+    assert not one.is_left(0.05)
+    assert shown._verdict(one, 0.05) == "inconclusive: it is its control that moved"
+    assert any("what they are read against" in warning for warning in found.warnings)
+
+
+def test_a_cell_of_katas_is_divided_by_what_has_no_guest(tmp_path: Path) -> None:
+    """Its reference is a guest too, and may itself have changed from run to run."""
+    kata = Cell.parse("tcfilter+virtiofs+kata-go")
+    cells = (*CELLS, kata)
+    found = between(made(tmp_path, seed=1, cells=cells), made(tmp_path, seed=2, cells=cells))
+
+    assert row(found, str(kata), GOODPUT).control == CONTROL
+
+
 def test_a_control_is_shown_first_and_judged_among_its_like(tmp_path: Path) -> None:
     found = between(made(tmp_path, seed=1), made(tmp_path, seed=2))
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from lab.stats.effect import Effect
 
 HEADINGS = ("cell", "metric", "by itself", "against its control", "p (Holm)", "verdict")
+OF_ITS_CONTROL = "it is its control that moved"
 _TOLD = frozenset({Flag.CONTAMINATED, Flag.SHAPE, Flag.BIMODAL})
 """What is told beside a verdict; that two runs are not paired goes without saying."""
 _STYLES = {Verdict.BETTER: "green", Verdict.WORSE: "red"}
@@ -85,7 +86,9 @@ def _verdict(row: Row, alpha: float) -> str:
     if effect.verdict is Verdict.UNKNOWN:
         return f"unknown: {'; '.join(flag.text for flag in effect.flags if flag.withholds)}"
     text = effect.verdict.value
-    if effect.verdict.is_difference and not row.is_left(alpha):
+    if row.is_of_its_control:
+        text = f"inconclusive: {OF_ITS_CONTROL}"
+    elif effect.verdict.is_difference and not row.is_left(alpha):
         text = "inconclusive among so many"
     elif not effect.verdict.is_difference and effect.smallest_detectable is not None:
         text = f"{text}, would have seen {effect.smallest_detectable:.1%}"

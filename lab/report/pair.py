@@ -7,6 +7,7 @@ from collections import Counter, defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from lab.report.between import OF_ITS_CONTROL
 from lab.report.forest import WIDTH, oriented, ticks
 from lab.report.html import page
 from lab.report.ratios import SIGNS, Span, interval
@@ -160,6 +161,7 @@ def _group(
         places = oriented(effect, metric.better)
         before, after = (side.get((row.cell, metric.name)) for side in centres)
         flags = [flag.text for flag in effect.flags if flag.value != "unpaired"]
+        flags += [OF_ITS_CONTROL] if row.is_of_its_control else []
         chance = [] if row.p_holm is None else [f"p {row.p_holm:.2g} (Holm)"]
         word = _word(row, alpha)
         return Line(
