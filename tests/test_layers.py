@@ -17,7 +17,7 @@ LAB = Path(__file__).parents[1] / "lab"
 LAYERS = """
     cli
     verbs
-    campaign nightly conformance doctor pytest_plugin fixtures
+    campaign nightly conformance doctor explain pytest_plugin fixtures
     report
     measure session looks
     preview forecast
@@ -32,7 +32,7 @@ LAYERS = """
     topology matrix outcome expectations judgement posix faults sample stats contamination gates \
     plan planning design controls shards repeats loader records options profile
     command wait files owner interrupt together
-    errors units decode names redact text
+    errors units decode names redact text docstrings
 """
 LEVEL = {room: level for level, rooms in enumerate(LAYERS.splitlines()) for room in rooms.split()}
 KEEPERS = {

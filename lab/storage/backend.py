@@ -37,7 +37,9 @@ class Snapshotter(StrEnum):
     """containerd's snapshotter that prepares the root file system."""
 
     OVERLAYFS = "overlayfs"
+    """The image's layers are folders, joined by overlayfs; what is written goes to one above."""
     DEVMAPPER = "devmapper"
+    """The image's layers are thin volumes with ext4, each a snapshot of the one below."""
 
 
 class VirtioId(StrEnum):

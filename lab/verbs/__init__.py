@@ -11,13 +11,24 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from lab.verbs import again, artefacts, bench, completion, history, inside, look, measure, setup
+from lab.verbs import (
+    again,
+    artefacts,
+    bench,
+    completion,
+    explain,
+    history,
+    inside,
+    look,
+    measure,
+    setup,
+)
 from lab.verbs.parser import Verbs, new_parser
 
 if TYPE_CHECKING:
     import argparse
 
-FAMILIES = (measure, again, look, history, bench, inside, setup, artefacts, completion)
+FAMILIES = (measure, again, look, explain, history, bench, inside, setup, artefacts, completion)
 """In the order in which help shows them; a new module stands here, too."""
 
 

@@ -17,6 +17,7 @@ TELLING = (
     "--help",
     "matrix --help",
     "down",
+    "explain tcfilter+virtiofs+reference",
     "history",
     "shell node-1",
     "status",
