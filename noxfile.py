@@ -109,6 +109,16 @@ def reproducible(session: nox.Session) -> None:
 
 
 @nox.session(requires=["dev"], venv_backend="none", default=False)
+def package(session: nox.Session) -> None:
+    """Build wheel and sdist into dist/, the same bytes each time, and try the wheel elsewhere."""
+    python = _python(session, "dev")
+    time = session.run("git", "log", "-1", "--format=%ct", silent=True, external=True)
+    env = {"SOURCE_DATE_EPOCH": str(time).strip()}
+    session.run(python, "-m", "pytest", "-m", "slow", "tests/packaging", *session.posargs, env=env)
+    session.run(python, "-m", "hatchling", "build", "-d", "dist", env=env)
+
+
+@nox.session(requires=["dev"], venv_backend="none", default=False)
 def statistics(session: nox.Session) -> None:
     """Simulate how often the lab is wrong, and write docs/statistics.md."""
     session.run(

@@ -17,8 +17,9 @@ from lab.errors import LabError, UsageError
 from lab.forecast.cost import boot_seconds
 from lab.interrupt import held_off
 from lab.pause import Pauses, require_terminal
+from lab.places import ROOT, SCENARIOS
 from lab.provision import bring_up
-from lab.pytest_plugin import COMPLETE, SCENARIOS, Handover
+from lab.pytest_plugin import COMPLETE, Handover
 from lab.records import RunStatus
 from lab.remainder import remainder
 from lab.report.onward import onward
@@ -242,11 +243,10 @@ def _bring_up_alone(decided: Decided, *, say: Callable[[str], None]) -> LabRecor
 
 
 def _arguments() -> list[str]:
-    root = SCENARIOS.parent
     return [
         str(SCENARIOS),
-        f"--rootdir={root}",
-        f"--config-file={root / 'pyproject.toml'}",
+        f"--rootdir={ROOT}",
+        f"--config-file={ROOT / 'pyproject.toml'}",
         *("-p", "no:cacheprovider"),
         # The screen is ours: pytest would keep what is shown on it for itself.
         "--capture=no",

@@ -10,9 +10,8 @@ import msgspec
 
 from lab.decode import DecodeError, toml_as
 from lab.errors import TopologyError
+from lab.places import TOPOLOGIES
 from lab.topology import Binary, DataNetwork, NodeSpec, SandboxSpec, Topology
-
-TOPOLOGIES = Path(__file__).resolve().parent.parent / "topologies"
 
 _UNKNOWN_FIELD = re.compile(r"unknown field `(?P<key>[^`]+)`")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,16 +20,60 @@ from lab.run import Run
 from lab.store import HEADER, LAST
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator
 
     from lab.cluster.kit import Kit
     from lab.forecast.outlook import Forecast
     from lab.matrix import Cell
     from lab.options import Wishes
+    from lab.plan import Plan
+    from lab.profile import Profile
+    from lab.topology import Topology
 
 KVM = Path("/dev/kvm")
 MOST_RUNS = 20
 """Older ones say little of what a run is like today."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ahead:
+    """What would be decided, had a run begun."""
+
+    topology: Topology
+    kit: Kit | None
+    profile: Profile
+    plan: Plan
+    is_emulated: bool
+    machine: str
+    """What the node would run under, and how that is known."""
+
+
+def look_ahead(wishes: Wishes, known: Iterable[Run], *, say: Callable[[str], None]) -> Ahead:
+    """
+    Decide as a run of *wishes* would, as far as can be without building or starting anything.
+
+    Args:
+        known: Earlier runs, the newest first; no more of them are read than it takes.
+
+    Raises:
+        UsageError: if the wishes name what does not exist.
+        ArtefactError: if they name a runtime of Kata whose artefacts are not here.
+    """
+    topology = load_topology(wishes.topology)
+    choose = kits.choose_for_cluster if topology.is_cluster else kits.choose
+    cells, kit = choose(wishes.cells, directory=wishes.artefacts, lock_file=wishes.lock, say=say)
+    is_emulated, machine = _machine(wishes, (run for run in known if _is_of(run, wishes.topology)))
+    profile = PROFILES[wishes.profile or ("smoke" if is_emulated else "standard")]
+    seed = secrets.randbelow(SEED_LIMIT) if wishes.seed is None else wishes.seed
+    plan = plan_of(wishes, cells, profile=profile, seed=seed, has_reference=not topology.is_cluster)
+    return Ahead(
+        topology=topology,
+        kit=kit,
+        profile=profile,
+        plan=plan,
+        is_emulated=is_emulated,
+        machine=machine,
+    )
 
 
 def preview(
@@ -41,25 +86,20 @@ def preview(
         UsageError: if the wishes name what does not exist.
         ArtefactError: if they name a runtime of Kata whose artefacts are not here.
     """
-    topology = load_topology(wishes.topology)
-    choose = kits.choose_for_cluster if topology.is_cluster else kits.choose
-    cells, kit = choose(wishes.cells, directory=wishes.artefacts, lock_file=wishes.lock, say=say)
     every = [run for run in earlier(wishes.output, say=say) if _is_of(run, wishes.topology)]
-    is_emulated, machine = _machine(wishes, every)
-    profile = PROFILES[wishes.profile or ("smoke" if is_emulated else "standard")]
-    seed = secrets.randbelow(SEED_LIMIT) if wishes.seed is None else wishes.seed
-    plan = plan_of(wishes, cells, profile=profile, seed=seed, has_reference=not topology.is_cluster)
-    doubts = tuple(_doubts(plan.plain_cells, kit))
+    ahead = look_ahead(wishes, every, say=say)
+    doubts = tuple(_doubts(ahead.plan.plain_cells, ahead.kit))
+    profile, is_emulated = ahead.profile, ahead.is_emulated
     alike = [run for run in every if _is_like(run, profile.name, is_emulated=is_emulated)]
     return forecast(
-        plan,
+        ahead.plan,
         alike[:MOST_RUNS],
         kind=Kind(
             profile=profile,
             is_emulated=is_emulated,
             doubtful=frozenset(doubt.cell for doubt in doubts),
         ),
-        machine=machine,
+        machine=ahead.machine,
         doubts=doubts,
         precision=precision,
     )
@@ -87,7 +127,7 @@ def _is_like(run: Run, profile: str, *, is_emulated: bool) -> bool:
     return same_machine and run.header.plan.profile == profile
 
 
-def _machine(wishes: Wishes, every: Sequence[Run]) -> tuple[bool, str]:
+def _machine(wishes: Wishes, every: Iterable[Run]) -> tuple[bool, str]:
     """
     Whether the node would be emulated, and how that is known.
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 import time
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -20,21 +19,20 @@ from lab.errors import LabError, SandboxError, StoreError, told
 from lab.options import OPTIONS, Wishes, section_of
 from lab.outcome import BY_THE_BENCH, Outcome
 from lab.pause import TOUCHED
+from lab.places import SCENARIOS
 from lab.records import OutcomeRecord
 from lab.repeats import repeats
 from lab.run import BENCH_FAILED
-from lab.session import SESSION, Session, Verdict, scenario_of, session_of
+from lab.session import SESSION, Session, Verdict, scenario_of, session_of, sight_of
 from lab.stopwatch import Activity
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
+    from pathlib import Path
 
     from lab.plan import Boot
 
 pytest_plugins = ("lab.fixtures",)
-
-SCENARIOS = Path(__file__).resolve().parent.parent / "scenarios"
-
 
 CLUSTER = SCENARIOS / "cluster"
 """The scenarios that only a cluster can show."""
@@ -99,9 +97,7 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
     """Leave out the scenarios of clusters where there is none; of others pytest decides."""
     if collection_path != CLUSTER or _only_tells(config):
         return None
-    if session_of(config).decided.topology.is_cluster:
-        return None
-    return True
+    return None if sight_of(config).is_cluster else True
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -112,8 +108,8 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     The sandbox needs the boot: somebody else's fixture of that name does not, and starts nothing.
     """
     if "boot" in metafunc.fixturenames and not _only_tells(metafunc.config):
-        session = session_of(metafunc.config)
-        known = (*session.boots, *repeats(session.decided.plan))
+        sight = sight_of(metafunc.config)
+        known = (*sight.boots, *repeats(sight.plan))
         boots = {boot.id: boot for boot in known}.values()
         metafunc.parametrize("boot", boots, ids=[boot.id for boot in boots], scope="session")
 
@@ -128,7 +124,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     ordered = sorted((item for item in items if _has_meaning(item)), key=_turn)
     first = [item for item in ordered if (boot := _boot(item)) is None or _is_due(boot, config)]
     kept = set(first)
-    for item in ordered:
+    for item in ordered if SESSION in config.stash else ():
         if item not in kept and MEASURES in getattr(item, "fixturenames", ()):
             session_of(config).spare.setdefault(_boot_id(item), []).append(item)
     if left_out := [item for item in items if item not in kept]:
@@ -318,7 +314,7 @@ def _boot_id(item: pytest.Item) -> str:
 
 def _is_due(boot: Boot, config: pytest.Config) -> bool:
     """Whether a boot is to be made, and not only if another turns out to be contaminated."""
-    return boot in session_of(config).boots
+    return boot in sight_of(config).boots
 
 
 def _has_meaning(item: pytest.Item) -> bool:

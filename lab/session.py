@@ -26,13 +26,14 @@ if TYPE_CHECKING:
     from lab.launch import Decided
     from lab.lease import Lease
     from lab.pause import Pauses
-    from lab.plan import Boot
+    from lab.plan import Boot, Plan
     from lab.remainder import Remainder
     from lab.screen import Screen
     from lab.store import Store
 
 BRINGING_UP = "the bench comes up"
 SESSION = pytest.StashKey["Session"]()
+SIGHT = pytest.StashKey["Sight"]()
 Verdict = tuple[Outcome, str, tuple[str, ...]]
 """An outcome, its reason, and the last lines of a console where they tell why."""
 
@@ -250,6 +251,40 @@ def session_of(config: pytest.Config) -> Session:
     session = Session(decided=decided, store=launch.open_store(decided), stopwatch=stopwatch)
     config.stash[SESSION] = session
     return session
+
+
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """What pytest must know of a run to collect its scenarios."""
+
+    plan: Plan
+    boots: tuple[Boot, ...]
+    """Those that are to be made, in order."""
+    is_cluster: bool
+
+
+def sight_of(config: pytest.Config) -> Sight:
+    """
+    What there is to collect; where pytest only collects, what there would be, as `lab plan` has it.
+
+    Nothing is built or kept then.
+    """
+    if SESSION in config.stash or not config.option.collectonly:
+        session = session_of(config)
+        decided = session.decided
+        return Sight(decided.plan, session.boots, decided.topology.is_cluster)
+    if SIGHT not in config.stash:
+        from lab.preview import earlier, look_ahead  # noqa: PLC0415 - of runs, nobody else needs it
+
+        wishes = Wishes.read(config.getoption)
+        try:
+            known = earlier(wishes.output, say=_print_nothing)
+            ahead = look_ahead(wishes, known, say=_print_nothing)
+        except LabError as error:
+            raise pytest.Collector.CollectError(str(error)) from error
+        plan = ahead.plan
+        config.stash[SIGHT] = Sight(plan, plan.order, ahead.topology.is_cluster)
+    return config.stash[SIGHT]
 
 
 def scenario_of(item: pytest.Item) -> str:

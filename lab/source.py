@@ -4,21 +4,38 @@ from __future__ import annotations
 
 import hashlib
 from functools import cache
-from pathlib import Path
+from typing import TYPE_CHECKING
 
-LAB = Path(__file__).resolve().parent
-SCENARIOS = LAB.parent / "scenarios"
+from lab.places import LAB, SCENARIOS, SHARE
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
 SHORT = 12
 SKIPPED = {"__pycache__"}
 
 
 @cache
 def digest() -> str:
-    """The digest of all files that a run is made by, whatever their version says."""
+    """
+    The digest of all files that a run is made by, whatever their version says.
+
+    It is the same for a checkout and for what was installed from it.
+    """
     found = hashlib.sha256()
     for root in (LAB, SCENARIOS):
-        for path in sorted(root.rglob("*")):
-            if path.is_file() and not SKIPPED & set(path.parts):
-                found.update(f"{path.relative_to(root.parent)}\0".encode())
-                found.update(path.read_bytes())
+        for path in sorted(_files(root)):
+            found.update(f"{path.relative_to(root.parent)}\0".encode())
+            found.update(path.read_bytes())
     return found.hexdigest()[:SHORT]
+
+
+def _files(root: Path) -> Iterator[Path]:
+    for path in root.rglob("*"):
+        if path.is_file() and not SKIPPED & set(path.relative_to(root).parts):
+            if root == LAB and path.is_relative_to(
+                SHARE
+            ):  # what is of it counts as it would beside
+                continue
+            yield path

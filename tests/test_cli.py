@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NoReturn
 import msgspec
 import pytest
 
-from lab import campaign, cli, command, conformance, doctor, labs, status
+from lab import __version__, campaign, cli, command, conformance, doctor, labs, source, status
 from lab.cli import main
 from lab.doctor import Finding
 from lab.errors import HostError, ProvisionError
@@ -522,3 +522,20 @@ def test_what_guests_say_moves_no_cursor(capsys: pytest.CaptureFixture[str]) -> 
     assert capsys.readouterr().err == (
         "lab: the guest said boo\n  remedy: ignore it\nits console ends:\n  panic\n"
     )
+
+
+def test_the_version_is_said_with_the_digest_of_the_code(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        cli.main(["--version"])
+
+    assert ended.value.code == 0
+    assert capsys.readouterr().out == f"lab {__version__} (code {source.digest()})\n"
+
+
+def test_the_folder_of_the_scenarios_is_said(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["scenarios"]) == 0
+
+    folder = Path(capsys.readouterr().out.strip())
+    assert (folder / "network" / "test_parity.py").is_file()

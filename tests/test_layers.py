@@ -32,7 +32,7 @@ LAYERS = """
     topology matrix outcome expectations judgement posix faults sample stats contamination gates \
     plan planning design controls shards repeats loader records options profile
     command wait files owner interrupt together
-    errors units decode names redact text docstrings
+    errors units decode names redact text docstrings places
 """
 LEVEL = {room: level for level, rooms in enumerate(LAYERS.splitlines()) for room in rooms.split()}
 KEEPERS = {

@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from lab.errors import TopologyError
-from lab.loader import TOPOLOGIES, load_topology
+from lab.loader import load_topology
+from lab.places import TOPOLOGIES
 from lab.topology import NodeSpec, SandboxSpec
 
 if TYPE_CHECKING:

@@ -12,12 +12,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from lab.matrix import DEFAULT_CELLS
 from lab.options import OPTIONS, SECTIONS, section_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 ROOT = Path(__file__).parents[1]
+STORAGES_BY_DEFAULT = len({cell.storage for cell in DEFAULT_CELLS if cell.network == "macvtap"})
 FILES = [ROOT / "lab" / "fixtures.py", *sorted((ROOT / "scenarios").rglob("*.py"))]
 
 
@@ -30,10 +32,11 @@ def fixtures(path: Path) -> Iterator[ast.FunctionDef]:
                 yield node
 
 
-def asked(question: str, home: Path) -> str:
-    """What pytest says of the scenarios; it decides and builds nothing for that."""
+def asked(home: Path, *questions: str) -> str:
+    """What pytest says of the scenarios; it builds nothing and keeps nothing for that."""
+    runs = set((ROOT / "results").iterdir())
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", "scenarios", "-q", "-p", "no:cacheprovider", question],
+        [sys.executable, "-m", "pytest", "scenarios", "-q", "-p", "no:cacheprovider", *questions],
         cwd=ROOT,
         capture_output=True,
         text=True,
@@ -41,6 +44,7 @@ def asked(question: str, home: Path) -> str:
         env={**os.environ, "LAB_HOME": str(home)},
     )
     assert list(home.iterdir()) == []
+    assert set((ROOT / "results").iterdir()) == runs
     return done.stdout
 
 
@@ -52,7 +56,7 @@ def test_every_option_stands_in_one_section() -> None:
 
 
 def test_help_shows_the_sections(tmp_path: Path) -> None:
-    said = asked("--help", tmp_path)
+    said = asked(tmp_path, "--help")
 
     for title, flags in SECTIONS.items():
         _, _, below = said.partition(f"the lab: {title}:\n")
@@ -66,9 +70,50 @@ def test_every_fixture_has_a_meaning(path: Path) -> None:
 
 
 def test_pytest_tells_of_the_labs_fixtures(tmp_path: Path) -> None:
-    said = asked("--fixtures", tmp_path)
+    said = asked(tmp_path, "--fixtures")
 
     for each in fixtures(FILES[0]):
         meaning = (ast.get_docstring(each) or "").splitlines()[0]
         assert re.search(rf"^{each.name}\b.* -- lab/fixtures.py:\d+\n +{re.escape(meaning)}", said,
                          re.MULTILINE)  # fmt: skip
+
+
+def test_pytest_chooses_scenarios_by_words_of_cells_and_files(tmp_path: Path) -> None:
+    said = asked(
+        *(tmp_path, "--topology", "embedded", "-k", "macvtap and parity", "--collect-only"),
+        *("--profile", "smoke", "--seed", "1"),
+    )
+
+    ids = [line for line in said.splitlines() if "::" in line]
+    assert {each.partition("::")[0] for each in ids} == {"scenarios/network/test_parity.py"}
+    assert {each.partition("[")[2].partition("+")[0] for each in ids} == {"macvtap"}
+    assert len({each.partition("[")[2] for each in ids}) == STORAGES_BY_DEFAULT
+
+
+def test_what_is_collected_goes_in_the_order_of_the_seed(tmp_path: Path) -> None:
+    wanted = ("-k", "test_mac_is_the_pods", "--collect-only", "--profile", "smoke", "--seed", "7")
+
+    first, second = (asked(tmp_path, *wanted) for _ in range(2))
+
+    assert first.splitlines()[0] == second.splitlines()[0]
+
+
+def test_what_does_not_exist_is_said_and_not_collected(tmp_path: Path) -> None:
+    with pytest.raises(subprocess.CalledProcessError) as caught:
+        asked(tmp_path, "--collect-only", "--topology", "embeded")
+
+    assert "did you mean 'embedded'?" in caught.value.stdout
+
+
+def test_pytest_tells_of_the_labs_marks(tmp_path: Path) -> None:
+    said = asked(tmp_path, "--markers")
+
+    used = {
+        ast.unparse(node).removeprefix("pytest.mark.")
+        for path in (ROOT / "scenarios").rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Attribute) and ast.unparse(node).startswith("pytest.mark.")
+    }
+    known = set(re.findall(r"^@pytest\.mark\.(\w+)", said, re.MULTILINE))
+    assert "storages" in used
+    assert used <= known

@@ -111,7 +111,7 @@ def _actions(parser: argparse.ArgumentParser) -> Iterator[argparse.Action]:
 
 
 def _topologies() -> Iterator[str]:
-    from lab.loader import TOPOLOGIES  # noqa: PLC0415
+    from lab.places import TOPOLOGIES  # noqa: PLC0415
 
     yield from sorted(path.stem for path in TOPOLOGIES.glob("*.toml"))
 

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from lab.options import OPTIONS, section_of
 
@@ -75,6 +75,17 @@ class _Grouped(argparse.HelpFormatter):
             self._dedent()
 
 
+class _Version(argparse.Action):
+    """Says the version, and the digest of the code as the records of a run have it; and ends."""
+
+    def __call__(self, *_said: object, **_how: object) -> NoReturn:
+        """Whatever else the command line says."""
+        from lab import __version__, source  # noqa: PLC0415 - every file is read for it
+
+        print(f"lab {__version__} (code {source.digest()})")
+        raise SystemExit(OK)
+
+
 _GROUP_OF: dict[str, Group] = {}
 """By the name of a verb."""
 
@@ -84,10 +95,14 @@ def new_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="lab",
         description="Measures Kata's networks and storages on a node of this machine.",
-        epilog="`lab VERB --help` says what a verb can be told.",
+        epilog="`lab VERB --help` says what a verb can be told. Results are in ./results, of the"
+        " folder where the lab is called.",
         formatter_class=_Grouped,
     )
     parser.add_argument("--verbose", action="store_true", help="say every command that is run")
+    parser.add_argument(
+        "--version", action=_Version, nargs=0, help="say which lab this is, and its code"
+    )
     return parser
 
 

@@ -20,6 +20,20 @@ def add(verbs: Verbs) -> None:
     below.add("build", _image_build, "build what is not there")
     below.add("lock", _image_lock, "move the lock to what the mirror has now")
 
+    verbs.add(
+        "scenarios",
+        _scenarios,
+        'print the folder of the scenarios: pytest "$(lab scenarios)"',
+        group=Group.SET_UP,
+    )
+
+
+def _scenarios(_arguments: argparse.Namespace) -> int:
+    from lab.places import SCENARIOS  # noqa: PLC0415
+
+    print(SCENARIOS)
+    return OK
+
 
 def _doctor(_arguments: argparse.Namespace) -> int:
     from lab.doctor import examine  # noqa: PLC0415

@@ -52,6 +52,7 @@ from lab.image import lock as image_lock
 from lab.matrix import Cell, Runtime
 from lab.network import model, tcfilter
 from lab.network import pod as network_pod
+from lab.places import TOPOLOGIES as SHIPPED
 from lab.report import reports
 from lab.report.path import reading
 from lab.runtime import cri, guest_agent, kata_evidence, runc_pod, setting, vmexits
@@ -125,7 +126,7 @@ IPERF3, FIO = captured("iperf3/*.json"), captured("fio/*.json")
 SOCKPERF, TCPDUMP = captured("sockperf/*.txt"), captured("tcpdump/*.out")
 PING, NOISE = captured("ping/*.out"), captured("noise/*.txt")
 EXPECTATIONS = expectations.EXPECTATIONS_FILE.read_text()
-TOPOLOGIES = tuple(path.read_text() for path in sorted(loader.TOPOLOGIES.glob("*.toml")))
+TOPOLOGIES = tuple(path.read_text() for path in sorted(SHIPPED.glob("*.toml")))
 IMAGE_LOCK = image_lock.render(image_samples.whole())
 ARTEFACT_LOCKS = tuple(map(lock.render, (artefact_samples.WHOLE, artefact_samples.LOCAL)))
 LOADED = f"iperf\n{beside._FRAME}running, sent 2000000 bytes\n"
