@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from lab.contamination import Contamination
+    from lab.plan import Boot
     from lab.run import Run
     from lab.sample import Sample
 
@@ -25,15 +26,6 @@ FACTORS = {
     HOST_READ: "read at the host's disks",
     HOST_WRITTEN: "written at the host's disks",
 }
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Course:
-    """Every sample of one metric as a place: from left to right as the run went."""
-
-    dots: str
-    hollow: str
-    """Likewise, of those that are in no mean: contaminated, not trusted, or measured again."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,21 +70,28 @@ class Doubts:
         return "nothing" if known else ""
 
 
-def course(doubts: Doubts, samples: Sequence[Sample], used: set[int]) -> Course:
-    """Place the *samples* of one metric in one cell; *used* are the ids of those in means."""
-    run = doubts.run
+def across(run: Run, boots: Iterable[Boot]) -> tuple[int, ...]:
+    """How far to the right the samples of each of *boots* are: as the run went, of WIDTH."""
     places = {boot.id: place for place, boot in enumerate(run.order)}
     last = max(1, len(places) - 1)
-    axis = Axis.around(
-        [sample.value for sample in samples], Scale.of(sample.value for sample in samples)
-    )
-    points: dict[bool, list[str]] = {True: [], False: []}
+    return tuple(2 + round((WIDTH - 4) * places.get(boot.id, 0) / last) for boot in boots)
+
+
+def course(doubts: Doubts, samples: Sequence[Sample], used: set[int]) -> dict[str, str]:
+    """
+    How far down the *samples* of one metric in one cell are, of HEIGHT, by the id of their boot.
+
+    Those of one boot are parted by commas. An ``o`` marks what is in no mean, and is drawn
+    hollow: contaminated, not trusted, or measured again. *used* are the ids of all others.
+    """
+    values = [sample.value for sample in samples]
+    axis = Axis.around(values, Scale.of(values))
+    points: dict[str, list[str]] = defaultdict(list)
     for sample in samples:
-        x = 2 + round((WIDTH - 4) * places.get(sample.boot, 0) / last)
         y = 2 + round((HEIGHT - 4) * (116 - axis.place(sample.value)) / 112)
         is_full = id(sample) in used and not doubts.of_sample(sample).is_contaminated
-        points[is_full].append(f"{x} {y}")
-    return Course(dots=" ".join(points[True]), hollow=" ".join(points[False]))
+        points[sample.boot].append(f"{'' if is_full else 'o'}{y}")
+    return {boot: ",".join(mine) for boot, mine in points.items()}
 
 
 def factors(samples: Iterable[Sample]) -> tuple[Factor, ...]:

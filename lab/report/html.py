@@ -35,7 +35,7 @@ def render_report(report: view.Report) -> str:
 
 def page(template: str, **shown: object) -> str:
     """Fill *template* with what is *shown*, and with the style and the script of all pages."""
-    style, script = _packed(_asset("report.css") + _asset("path.css")), _asset("report.js")
+    style, script = _packed(_asset("report.css") + _asset("path.css")), _bare(_asset("report.js"))
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     return slim(
         templates()
@@ -72,6 +72,11 @@ def _printable(value: object) -> object:
 def _packed(style: str) -> str:
     """Take out the spaces that are for whoever reads the file."""
     return re.sub(r"\s*([{};])\s*", r"\1", style)
+
+
+def _bare(script: str) -> str:
+    """Take out the indents, and the lines that are comments: no string of it goes over a line."""
+    return re.sub(r"^\s*(//.*\n)?", "", script, flags=re.MULTILINE)
 
 
 def _asset(name: str) -> str:

@@ -8,23 +8,23 @@ from typing import TYPE_CHECKING
 
 from lab.outcome import Outcome
 from lab.report.costs import costs
-from lab.report.course import course, factors
+from lab.report.course import across, course, factors
 from lab.report.missing import GRAVEST_FIRST, Missing, missing_in
 from lab.report.path import path_of
 from lab.report.reports import curves
 from lab.report.text import link, scenario_group, scenario_title
-from lab.store import CONSOLES, EVIDENCE, RAW
+from lab.store import CONSOLES, RAW
 from lab.units import format_duration, format_value
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from lab.matrix import Cell
     from lab.outcome import Evidence, Fact
     from lab.plan import Boot
     from lab.records import OutcomeRecord
     from lab.report.costs import Cost
-    from lab.report.course import Course, Doubts, Factor
+    from lab.report.course import Doubts, Factor
     from lab.report.path import DataPath
     from lab.report.reports import Curve
     from lab.run import Run
@@ -44,10 +44,8 @@ class BootLine:
     """Why its samples are INVALID; empty if they are not."""
     disturbed: str
     """By what, or by nothing; empty where that is not known."""
-    evidence: str
-    console: str
-    reports: str
-    """Links, the last one to a folder; empty where there is no such thing."""
+    files: tuple[str, ...]
+    """What is kept of it: ``evidence``, ``console``, ``reports``; found by its id."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,7 +89,8 @@ class ValueLine:
     A link for each value would be half of a large report: the script makes them out of this.
     """
     boots: tuple[tuple[Value, ...], ...]
-    course: Course
+    course: str
+    """The places of all samples, boot by boot: :func:`lab.report.course.course`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,6 +132,8 @@ class CellPage:
     boots: tuple[BootLine, ...]
     scenarios: tuple[ScenarioLine, ...]
     values: tuple[ValueLine, ...]
+    across: tuple[int, ...]
+    """How far to the right the samples of each boot are drawn."""
     evidence: tuple[FactTable, ...]
     """Of the first boot that has any, and of each whose evidence contradicts the cell."""
     agreeing: int
@@ -172,6 +173,7 @@ def page(run: Run, cell: Cell, doubts: Doubts) -> CellPage:
         ),
         scenarios=_scenario_lines(outcomes),
         values=_value_lines(doubts, boots, samples),
+        across=across(run, boots),
         evidence=evidence,
         agreeing=proven - len(evidence),
         curves=curves(run.path, samples),
@@ -222,7 +224,6 @@ def _boot_line(
     disturbed: str,
 ) -> BootLine:
     mine = [record for record in outcomes if record.boot == boot.id]
-    console = f"{CONSOLES}/{boot.id}.log"
     return BootLine(
         id=boot.id,
         label=f"r{boot.round}" + (f"-a{boot.attempt}" if boot.attempt > 1 else ""),
@@ -231,9 +232,15 @@ def _boot_line(
         elapsed=format_duration(sum(record.elapsed_s for record in mine)) if mine else "",
         distrust=run.distrusted.get(boot.id, ""),
         disturbed=disturbed,
-        evidence=link(f"{EVIDENCE}/{boot.id}.json") if boot.id in run.evidence else "",
-        console=link(console) if console in run.consoles else "",
-        reports=link(f"{RAW}/{boot.id}/") if has_report else "",
+        files=tuple(
+            name
+            for name, is_kept in (
+                ("evidence", boot.id in run.evidence),
+                ("console", f"{CONSOLES}/{boot.id}.log" in run.consoles),
+                ("reports", has_report),
+            )
+            if is_kept
+        ),
     )
 
 
@@ -279,7 +286,7 @@ def _value_lines(
 
 
 def _value_line(
-    boots: Sequence[Boot], samples: Sequence[Sample], valid: set[int], run_order: Course
+    boots: Sequence[Boot], samples: Sequence[Sample], valid: set[int], places: Mapping[str, str]
 ) -> ValueLine:
     reports = set(map(_report_of, samples))
     common = reports.pop() if len(reports) == 1 else ""
@@ -299,7 +306,7 @@ def _value_line(
         unit=unit,
         report=common,
         boots=tuple(tuple(values.get(boot.id, ())) for boot in boots),
-        course=run_order,
+        course=" ".join(places.get(boot.id, "") for boot in boots),
     )
 
 

@@ -222,4 +222,5 @@ def _range(summary: Summary, unit: Unit) -> str:
     if summary.boots == 1:
         return f"1 boot, {format_value(summary.centre, unit)}"
     low, high = format_value(summary.low, unit), format_value(summary.high, unit)
-    return f"{low} to {high}"
+    number, _, low_unit = low.rpartition(" ")
+    return f"{number if low_unit == high.rpartition(' ')[2] else low} to {high}"

@@ -75,10 +75,12 @@ class Ratio:
 
     @property
     def packed(self) -> str:
-        """What the script draws another baseline from; words and texts it makes itself."""
+        """What the script draws another baseline from, by its initial; words it makes itself."""
         bar = " ".join(map(str, self.bar)) if self.bar else ""
         value = "" if self.is_itself else f"{self.value:.4g}"
-        return "|".join((self.role, value, self.interval, self.sign, self.shade, bar))
+        ends = self.interval.replace(" to ", " ")
+        shade = "" if self.role is Role.CONTROL else self.shade  # it is the row's own look
+        return "|".join((self.role[0], value, ends, self.sign, shade, bar))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,7 +9,7 @@ import msgspec
 
 from lab.gates import NODE_READ
 from lab.report import html, view
-from lab.report.course import HEIGHT, WIDTH, Doubts, course, factors
+from lab.report.course import HEIGHT, WIDTH, Doubts, across, course, factors
 from tests.report.page import parse
 from tests.samples import sample
 
@@ -27,12 +27,19 @@ def test_dots_go_from_left_to_right_and_the_contaminated_one_is_hollow(designed:
 
     made = course(Doubts.of(designed), mine, set(map(id, designed.used_samples)))
 
-    places = [int(number) for number in made.dots.split()]
-    assert len(places) == 2 * 8
-    assert len(made.hollow.split()) == 2
-    assert places[::2] == sorted(places[::2])
-    assert all(0 < x < WIDTH for x in places[::2])
-    assert all(0 < y < HEIGHT for y in places[1::2])
+    assert [boot for boot, places in made.items() if places.startswith("o")] == [
+        each.boot for each in mine if each not in designed.used_samples
+    ]
+    heights = [int(place.removeprefix("o")) for place in made.values()]
+    assert len(heights) == 9
+    assert all(0 < y < HEIGHT for y in heights)
+
+
+def test_boots_go_from_left_to_right_as_the_run_went(designed: Run) -> None:
+    places = across(designed, designed.order)
+
+    assert list(places) == sorted(places)
+    assert all(0 < x < WIDTH for x in places)
 
 
 def test_a_boot_says_what_disturbed_it(designed: Run) -> None:

@@ -33,6 +33,30 @@ def page(run: Run) -> Node:
     return parse(html.render(run))
 
 
+FOLDERS = {
+    "evidence": ("evidence/", ".json"),
+    "console": ("consoles/", ".log"),
+    "reports": ("raw/", "/"),
+}
+"""As the script has them."""
+
+
+def cells_in(document: Node) -> list[str]:
+    """The cells that the rows of panels point to by number."""
+    return document.one("section", id="metrics").attributes["data-cells"].split()
+
+
+def row_of(document: Node, panel: Node, cell: str) -> Node:
+    """The row of a cell in a panel."""
+    return panel.one("tr", data_cell=str(cells_in(document).index(cell)))
+
+
+def pages_of(run: Run) -> dict[str, Node]:
+    """The pages of a report's cells, by cell."""
+    every = page(run).one("section", id="cells").all("details")
+    return {node.attributes["id"].removeprefix("cell-"): node for node in every}
+
+
 def place(document: Node, cell: str) -> Node:
     """The matrix's place of a cell."""
     return document.one("table", id="matrix").one("td", data_shows=cell)
@@ -214,7 +238,7 @@ def test_a_cell_that_lacks_only_this_metric_says_why(tmp_path: Path) -> None:
         "ssh hung",
     )
     panel = document.one("article", id=f"metric-{METRICS[1].metric.name}")
-    assert panel.one("tr", data_cell="none+9p+reference").one("span", class_="v").text
+    assert row_of(document, panel, "none+9p+reference").one("span", class_="v").text
 
 
 def test_controls_stand_over_the_storages_that_they_are_compared_with(smoke: Run) -> None:
@@ -230,7 +254,7 @@ def test_controls_stand_over_the_storages_that_they_are_compared_with(smoke: Run
 def test_worse_and_better_follow_the_metrics_direction(smoke: Run) -> None:
     document = page(smoke)
     latency = document.one("article", id="metric-fsync_p50")
-    row = latency.one("tr", data_cell="tcfilter+9p+reference")
+    row = row_of(document, latency, "tcfilter+9p+reference")
 
     assert latency.one("p", class_="direction").text == "lower is better"
     assert re.fullmatch(r"\d\.\d+\u00d7 \?", row.one("span", class_="c").text)
@@ -249,23 +273,34 @@ def test_every_place_of_the_matrix_finds_its_rows_for_the_script(smoke: Run) -> 
     box = document.one("select", id="metric")
     options = [option.attributes["value"] for option in box.all("option")]
 
+    cells = cells_in(document)
     assert len(places) == 11
     assert options == [each.metric.name for each in METRICS] + ["sandbox_memory"]
     for name in options:
         rows = document.one("article", id=f"metric-{name}").all("tr")
-        found = {row.attributes.get("data-cell") for row in rows}
+        found = {
+            cells[int(row.attributes["data-cell"])] for row in rows if "data-cell" in row.attributes
+        }
         assert set(places) <= found | (
             {str(c) for c in CONTROL_CELLS} if "memory" in name else set()
         )
 
 
-def test_a_cells_page_links_reports_evidence_and_console(smoke: Run) -> None:
-    details = page(smoke).one("details", id="cell-none+9p+reference")
-    links = {a.attributes["href"] for a in details.all("a")}
-
-    assert "raw/none+9p+reference/" in links
-    assert "evidence/none+9p+reference.json" in links
-    assert "consoles/none+9p+reference.log" in links
+def test_every_file_of_a_boot_is_where_the_script_looks_for_it(smoke: Run, troubled: Run) -> None:
+    """By the boot's name alone: written out, the links would be a fifth of a large report."""
+    for run in (smoke, troubled):
+        looked = 0
+        for cell, details in pages_of(run).items():
+            for row in details.all("tr"):
+                if not (files := row.all("td", class_="files")):
+                    continue
+                boot = row.attributes.get("data-id", f"{cell}-{row.one('th').text}")
+                kept = files[0].attributes.get("data-kept", "evidence console reports").split()
+                for kind in kept:
+                    before, after = FOLDERS[kind]
+                    assert (run.path / f"{before}{boot}{after}").exists()
+                    looked += 1
+        assert looked > len(run.order)
 
 
 def test_every_link_leads_to_a_file_of_the_run_or_into_the_page(troubled: Run) -> None:
@@ -283,14 +318,13 @@ def test_every_link_leads_to_a_file_of_the_run_or_into_the_page(troubled: Run) -
 
 def test_the_script_can_make_a_link_of_every_value(troubled: Run) -> None:
     """Written out, they would be half of a large report."""
-    tables = page(troubled).all("table", class_="values")
-
-    for table in tables:
-        folders = [th.attributes["data-reports"] for th in table.all("th", scope="col")[1:]]
-        for row in table.one("tbody").all("tr"):
-            for folder, td in zip(folders, row.all("td"), strict=True):
-                report = troubled.path / folder / row.attributes["data-report"]
-                assert td.text == "none" or report.is_file()
+    for cell, details in pages_of(troubled).items():
+        for table in details.all("table", class_="values"):
+            boots = [f"{cell}-{th.text}" for th in table.all("th", scope="col")[1:]]
+            for row in table.one("tbody").all("tr"):
+                for boot, td in zip(boots, row.all("td"), strict=True):
+                    file = troubled.path / "raw" / boot / row.attributes["data-report"]
+                    assert td.text == "none" or file.is_file()
 
 
 def test_a_unit_that_all_boots_share_is_said_once(troubled: Run) -> None:
@@ -328,7 +362,7 @@ def test_evidence_shows_both_phases(smoke: Run) -> None:
 
 def test_the_order_that_was_run_is_told(smoke: Run) -> None:
     (round_one,) = page(smoke).one("ol", class_="rounds").all("ol")[1:]
-    names = [item.text.split()[1] for item in round_one.all("li")]
+    names = [item.text.split()[0] for item in round_one.all("li")]
 
     assert names == [boot.cell_name for boot in smoke.header.plan.order]
 

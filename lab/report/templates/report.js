@@ -17,8 +17,9 @@
   // What the row is to the chosen baseline: its ratio is 1 if it is the baseline itself.
   const ratioOf = (row) => {
     for (const packed of (row?.dataset.ratios ?? "").split(";")) {
-      const [role, value, interval, sign, shade, places] = packed.split("|");
-      if (base && role === base.value) return { value: Number(value || 1), isBase: !value, interval, sign, shade, places };
+      const [role, value, ends, sign, shade, places] = packed.split("|");
+      const interval = ends?.replace(" ", " to ");
+      if (base && base.value.startsWith(role)) return { value: Number(value || 1), isBase: !value, interval, sign, shade: shade || row.dataset.look, places };
     }
     return null;
   };
@@ -40,6 +41,23 @@
     const lines = [["mark", `M${one} 0V14`], ["whisker", `M${low} 7H${high}`], ["", `M${at} 7h0`]];
     return draw(lines, { class: "ci", "aria-hidden": "true" });
   };
+
+  for (const place of document.querySelectorAll("[data-whisker]")) {
+    const [low, at, high, left, wide, one] = place.dataset.whisker.split(" ");
+    const band = ["band", `M${left} 0h${wide}v18h-${wide}z`];
+    const whisker = ["whisker", `M${low} 9H${high}M${low} 5v8M${high} 5v8`];
+    const lines = [band, ["mark", `M${one} 0v18`], whisker, ["", `M${at} 9h0`]];
+    place.append(draw(lines, { viewBox: "0 0 240 18", preserveAspectRatio: "xMidYMid", "aria-hidden": "true" }));
+  }
+
+  for (const place of document.querySelectorAll("[data-course]")) {
+    const across = place.closest("table").querySelector("[data-across]").dataset.across.split(" ");
+    const dots = place.dataset.course.split(" ").flatMap((boot, n) => boot.split(",").map((y) => [across[n], y]));
+    const path = (wanted) => wanted.map(([x, y]) => `${x} ${y.replace("o", "")}`).join(" ");
+    const lines = ["", "o"].map((kind) => [kind, path(dots.filter(([, y]) => y && y.startsWith("o") === Boolean(kind)))]);
+    const drawn = lines.filter(([, d]) => d).map(([kind, d]) => [kind, "M" + d]);
+    place.append(draw(drawn, { viewBox: "0 0 99 22", preserveAspectRatio: "xMidYMid", "aria-hidden": "true" }));
+  }
 
   for (const place of document.querySelectorAll("[data-strip]")) {
     const [control, ...dots] = place.dataset.strip.split(" ");
@@ -82,7 +100,8 @@
   const show = () => {
     const panel = document.getElementById("metric-" + picker.value);
     if (!panel) return;
-    const rows = new Map([...panel.querySelectorAll("[data-cell]")].map((row) => [row.dataset.cell, row]));
+    const cells = document.getElementById("metrics").dataset.cells.split(" ");
+    const rows = new Map([...panel.querySelectorAll("[data-cell]")].map((row) => [cells[row.dataset.cell], row]));
     for (const part of ["title", "direction"]) {
       document.getElementById("shown-" + part).textContent = panel.querySelector("." + part).textContent;
     }
@@ -100,17 +119,29 @@
     means(rows);
   };
 
-  // The links of values to the tools' reports are most of a large file, if written out.
+  // Where a boot's files are: by its name, which is that of its cell and its own.
+  const FOLDERS = { evidence: ["evidence/", ".json"], console: ["consoles/", ".log"], reports: ["raw/", "/"] };
+  const file = (boot, kind) => FOLDERS[kind].join(encodeURIComponent(boot));
+  const linked = (href, ...content) => {
+    const a = Object.assign(document.createElement("a"), { href });
+    a.append(...content);
+    return a;
+  };
   const link = (page) => {
-    const folders = [...page.querySelectorAll("[data-reports]")].map((head) => head.dataset.reports);
+    const rows = [...page.querySelectorAll(".boots tbody tr")];
+    const boots = rows.map((row) => row.dataset.id ?? page.id.replace("cell-", "") + "-" + row.firstElementChild.textContent);
+    rows.forEach((row, n) => {
+      const files = row.querySelector(".files");
+      const kept = files.dataset.kept ?? Object.keys(FOLDERS).join(" ");
+      const links = kept.split(" ").filter(Boolean).map((kind) => linked(file(boots[n], kind), kind));
+      files.firstChild.replaceWith(...links.flatMap((each) => [each, " "]));
+    });
     for (const row of page.querySelectorAll("[data-report]")) {
       if (!row.dataset.report) continue;
       [...row.querySelectorAll("td")].forEach((place, column) => {
-        if (!folders[column] || place.querySelector(".soft")) return;
-        const a = document.createElement("a");
-        a.href = folders[column] + encodeURIComponent(row.dataset.report);
-        a.append(...place.childNodes);
-        place.append(a);
+        if (place.querySelector(".soft")) return;
+        const href = file(boots[column], "reports") + encodeURIComponent(row.dataset.report);
+        place.append(linked(href, ...place.childNodes));
       });
     }
   };
