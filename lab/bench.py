@@ -13,7 +13,7 @@ from lab.errors import LabError, told
 from lab.expectations import Expect
 from lab.handicap import handicap_of
 from lab.judgement import Judgement
-from lab.matrix import KATA, Cell, Runtime, Storage, Variant
+from lab.matrix import CONTROLS, KATA, Cell, Runtime, Storage, Variant
 from lab.outcome import SUPPORTED, Evidence, Outcome, Support
 from lab.plan import PEER, PEER_NAME
 from lab.records import BootEvent
@@ -96,8 +96,8 @@ class Bench:
         """
         Start and prove the sandbox of *boot*.
 
-        A control is not started where the node cannot run it; one of Kata's is always, and
-        judged by what is expected of it.
+        A control is not started where the node cannot run it; one of Kata's, or of an extension's
+        runtime, is always, and judged by what is expected of it.
 
         Raises:
             NotMeasuredError: UNSUPPORTED with what was asked and answered, or with what was
@@ -141,10 +141,10 @@ class Bench:
         return sandbox
 
     def expected(self, cell: Cell) -> Expected | None:
-        """What is expected of a cell of Kata's; None of a control, which proves itself."""
-        if cell.runtime not in KATA:
+        """What is expected of a cell; None of a control's, which proves itself."""
+        if cell.runtime in CONTROLS:
             return None
-        release = self.setting.handlers[cell].release
+        release = self.setting.handlers[cell].release if cell.runtime in KATA else None
         return self._expectations.of(cell, version=release.version if release else None)
 
     def support(self, cell: Cell) -> Support:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from lab import labs, launch, prepare, report, resume
+from lab import labs, launch, prepare, report, resume, scenario_places
 from lab.comparability import differences, differences_before, key, told
 from lab.environment import known_before
 from lab.errors import LabError, UsageError
@@ -245,6 +245,7 @@ def _bring_up_alone(decided: Decided, *, say: Callable[[str], None]) -> LabRecor
 def _arguments() -> list[str]:
     return [
         str(SCENARIOS),
+        *map(str, scenario_places.of_extensions().values()),
         f"--rootdir={ROOT}",
         f"--config-file={ROOT / 'pyproject.toml'}",
         *("-p", "no:cacheprovider"),

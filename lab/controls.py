@@ -6,7 +6,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from lab.design import baseline_of
-from lab.matrix import KATA, Cell, Runtime, Variant, control_of, in_order
+from lab.matrix import CONTROLS, KATA, Cell, Runtime, Variant, control_of, in_order, own_runtimes
 from lab.plan import Addition
 from lab.profile import PUBLISH
 
@@ -76,17 +76,18 @@ def _wanted(
 
 
 def _read_against(cell: Cell) -> Iterator[tuple[Cell, str]]:
-    """What *cell* is read against: without a guest, and without Kata's code."""
+    """What *cell* is read against: without a guest, and without its runtime's code."""
     if control := control_of(cell):
         yield control, f"control: what {cell.storage} is read against"
-    if cell.runtime in KATA:
+    if cell.runtime not in CONTROLS:
         reference = Cell(cell.network, cell.storage, Runtime.REFERENCE)
-        yield reference, f"control: {cell} without Kata's code"
+        code = "Kata's" if cell.runtime in KATA else "its runtime's"
+        yield reference, f"control: {cell} without {code} code"
 
 
 def _baseline(cells: Sequence[Cell]) -> Cell:
     """The cell that the run tests itself with: the baseline of what it is about."""
     plain = in_order({cell.plain for cell in cells})
-    runtimes = (*KATA, Runtime.REFERENCE, Runtime.RUNC)
+    runtimes = (*KATA, *own_runtimes(), Runtime.REFERENCE, Runtime.RUNC)
     found = (baseline_of(runtime, plain) for runtime in runtimes)
     return next(cell for cell in found if cell)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from lab.matrix import KATA, Cell, Network, Runtime, Storage, Variant, control_of
+from lab.matrix import CONTROLS, Cell, Network, Runtime, Storage, Variant, control_of
 from lab.plan import Comparison, Role
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ def _with_baseline(cells: Sequence[Cell]) -> Iterator[tuple[Cell, Cell | None]]:
 
 def _with_reference(cells: Sequence[Cell]) -> Iterator[tuple[Cell, Cell]]:
     for cell in cells:
-        if cell.runtime in KATA:
+        if cell.runtime not in CONTROLS:
             yield cell, Cell(cell.network, cell.storage, Runtime.REFERENCE)
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from lab import host
+from lab import extensions, host
 from lab.cluster import artefact_disk
 from lab.records import Environment
 from lab.virt.xml import UNMITIGATED, Accelerator
@@ -66,6 +66,7 @@ def known_before(decided: Decided) -> Environment:
         versions={
             "node's QEMU": host.qemu_version(decided.chosen.emulator or host.QEMU),
             **(kit.versions if kit else {}),
+            **dict(each.version for each in extensions.that_measure()),
         },
         durations=decided.profile.durations,
         knobs={

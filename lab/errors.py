@@ -8,6 +8,7 @@ The tree::
      |   +- TopologyError   a topology file is wrong
      +- HostError           this machine lacks something that the lab needs
      +- ExpectationError    what is known to work where is not said once, or not rightly
+     +- ExtensionError      what a distribution adds to the lab is not what it must be
      +- ImageError          an image cannot be built from its lock
      +- ArtefactError       an artefact cannot be had, or is not what the lock says
      +- CommandError        a program failed; holds what it said
@@ -72,6 +73,10 @@ class HostError(LabError):
 
 class ExpectationError(LabError):
     """What is known to work where is not said once, or not rightly."""
+
+
+class ExtensionError(LabError):
+    """What a distribution adds to the lab is not what it must be."""
 
 
 class ImageError(LabError):

@@ -11,13 +11,19 @@ import re
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import msgspec
 
+from lab.axis import own
 from lab.decode import DecodeError, toml_as
 from lab.errors import ExpectationError
 from lab.matrix import KATA, Cell, Network, Runtime, Storage, Vmm
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from lab.axis import Axis
 
 EXPECTATIONS_FILE = Path(__file__).with_suffix(".toml")
 
@@ -159,13 +165,17 @@ class Expectations(
 
 def load(path: Path = EXPECTATIONS_FILE) -> Expectations:
     """
-    Read the expectations.
+    Read the expectations: those of the file, and those that extensions bring.
 
     Raises:
         ExpectationError: if the file is missing or wrong.
+        ExtensionError: if an extension brings none, or some that are not about itself.
     """
     try:
-        return toml_as(path.read_bytes(), Expectations)
+        brought = tuple(
+            line for axis in (Network, Storage, Runtime) for line in _of_extensions(axis)
+        )
+        return Expectations((*toml_as(path.read_bytes(), Expectations).lines, *brought))
     except OSError as error:
         problem = f"{path}: {error.strerror}"
         raise ExpectationError(problem, remedy="restore the file") from error
@@ -174,13 +184,30 @@ def load(path: Path = EXPECTATIONS_FILE) -> Expectations:
         raise ExpectationError(f"{path}: {error}", remedy=remedy) from error
 
 
+def _of_extensions(axis: type[Axis]) -> Iterator[Expectation]:
+    for name, extension in own(axis).items():
+        text = getattr(extension.load(), "EXPECTATIONS", None)
+        if not isinstance(text, str):
+            raise extension.wrong("has no EXPECTATIONS of the type str")
+        try:
+            lines = toml_as(text, Expectations).lines
+        except DecodeError as error:
+            raise extension.wrong(f"has EXPECTATIONS that are none: {error}") from error
+        for line in lines:
+            about = {Network: line.network, Storage: line.storage, Runtime: (line.runtime,)}[axis]
+            if about != (name,):
+                problem = f"has EXPECTATIONS that are not about it, but {', '.join(about)}"
+                raise extension.wrong(problem)
+        yield from lines
+
+
 def _only(lines: list[Expectation], what: str, version: str | None) -> Expectation:
     if len(lines) == 1:
         return lines[0]
     named = f"{what} {version}" if version else what
     raise ExpectationError(
         f"{len(lines) or 'no'} expectations are about the {named}",
-        remedy="let lab/expectations.toml have just one line about it",
+        remedy="let lab/expectations.toml, or its extension, have just one line about it",
     )
 
 

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from lab import docstrings, expectations
 from lab.cluster.kata import release_of
 from lab.errors import UsageError
-from lab.matrix import ALL_CELLS, KATA, Cell, Runtime, Variant, control_of
+from lab.matrix import KATA, Cell, Runtime, Variant, control_of, every_cell
 from lab.network import MODELS
 from lab.outcome import Outcome
 from lab.report.path import path_of
@@ -115,7 +115,9 @@ def find(name: str) -> Cell:
     Raises:
         UsageError: if there is none, with near names.
     """
-    known = {str(cell.of(variant)): cell.of(variant) for cell in ALL_CELLS for variant in Variant}
+    known = {
+        str(cell.of(variant)): cell.of(variant) for cell in every_cell() for variant in Variant
+    }
     if name in known:
         return known[name]
     near = difflib.get_close_matches(name, known, n=NEAR, cutoff=0.4)

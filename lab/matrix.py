@@ -10,13 +10,14 @@ from functools import cache
 from itertools import product
 from typing import TYPE_CHECKING
 
+from lab.axis import Axis, own
 from lab.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
 
-class Network(StrEnum):
+class Network(Axis):
     """Kata's internetworking model: how the pod's interface reaches the guest."""
 
     TCFILTER = "tcfilter"
@@ -28,7 +29,7 @@ class Network(StrEnum):
     """No model at all: what the control without a guest uses."""
 
 
-class Storage(StrEnum):
+class Storage(Axis):
     """How the container's root file system reaches the guest."""
 
     VIRTIOFS = "virtiofs"
@@ -44,7 +45,7 @@ class Storage(StrEnum):
     """No guest in between: what the control without a guest uses."""
 
 
-class Runtime(StrEnum):
+class Runtime(Axis):
     """Who starts the sandbox."""
 
     RUNC = "runc"
@@ -149,32 +150,81 @@ CONTROL_OF = {
     Storage.DEVMAPPER_BLK: Storage.DEVMAPPER,
     Storage.PMEM_DAX: Storage.DEVMAPPER,
 }
-"""By storage: what the same snapshotter gives a container without a guest."""
+"""By storage of the lab's own: what the same snapshotter gives a container without a guest."""
 
 
 def control_of(cell: Cell) -> Cell | None:
     """The cell without a guest that *cell* is compared with; None for a control itself."""
     if cell.runtime is Runtime.RUNC:
         return None
-    return Cell(Network.VETH, CONTROL_OF[cell.storage], Runtime.RUNC)
+    return Cell(Network.VETH, control_storage(cell.storage), Runtime.RUNC)
+
+
+def control_storage(storage: Storage) -> Storage:
+    """
+    What the snapshotter of *storage* gives a container without a guest.
+
+    Raises:
+        ExtensionError: if the storage is an extension's, and does not tell its snapshotter.
+    """
+    if storage in CONTROL_OF:
+        return CONTROL_OF[storage]
+    extension = own(Storage)[storage]
+    snapshotter = str(getattr(extension.load(), "SNAPSHOTTER", None))
+    for control in dict.fromkeys(CONTROL_OF.values()):
+        if control == snapshotter:  # a control is called as its snapshotter is
+            return control
+    raise extension.wrong(f"has a SNAPSHOTTER that no control has: {snapshotter}")
+
+
+def guest_networks() -> tuple[Network, ...]:
+    """The networks of guests: the lab's own, then those of extensions."""
+    return (*GUEST_NETWORKS, *map(Network, own(Network)))
+
+
+def guest_storages() -> tuple[Storage, ...]:
+    """The storages of guests: the lab's own, then those of extensions."""
+    return (*GUEST_STORAGES, *map(Storage, own(Storage)))
+
+
+def own_runtimes() -> tuple[Runtime, ...]:
+    """The runtimes of extensions."""
+    return tuple(map(Runtime, own(Runtime)))
 
 
 def cells_of(
     runtimes: Iterable[Runtime],
     *,
-    networks: Iterable[Network] = GUEST_NETWORKS,
-    storages: Iterable[Storage] = GUEST_STORAGES,
+    networks: Iterable[Network] | None = None,
+    storages: Iterable[Storage] | None = None,
 ) -> tuple[Cell, ...]:
     """
     The cells of a bench that has *runtimes*, in the order of the matrix.
 
-    *networks* and *storages* are those of the guests; the control without one has its own.
+    *networks* and *storages* are those of the guests, without them all; the control without a
+    guest has its own. A network or a storage of an extension is what the reference runtime can
+    be told; no other runtime knows of it.
     """
-    wanted = set(runtimes)
-    guests = [runtime for runtime in Runtime if runtime in wanted - {Runtime.RUNC}]
-    return (CONTROL_CELLS if Runtime.RUNC in wanted else ()) + tuple(
-        Cell(*axes) for axes in product(networks, storages, guests)
+    return _cells(
+        dict.fromkeys(runtime for runtime in Runtime if runtime in set(runtimes)),
+        guest_networks() if networks is None else networks,
+        guest_storages() if storages is None else storages,
     )
+
+
+def _cells(
+    runtimes: Iterable[Runtime], networks: Iterable[Network], storages: Iterable[Storage]
+) -> tuple[Cell, ...]:
+    """As :func:`cells_of`, of *runtimes* that are in order; asks for no extension."""
+    guests = [runtime for runtime in runtimes if runtime is not Runtime.RUNC]
+    every = (Cell(*axes) for axes in product(networks, storages, guests))
+    controls = CONTROL_CELLS if Runtime.RUNC in runtimes else ()
+    return controls + tuple(cell for cell in every if _is_known_to_its_runtime(cell))
+
+
+def _is_known_to_its_runtime(cell: Cell) -> bool:
+    is_ours = cell.network in GUEST_NETWORKS and cell.storage in GUEST_STORAGES
+    return is_ours or cell.runtime is Runtime.REFERENCE
 
 
 def default_cells_of(runtimes: Iterable[Runtime]) -> tuple[Cell, ...]:
@@ -182,24 +232,36 @@ def default_cells_of(runtimes: Iterable[Runtime]) -> tuple[Cell, ...]:
     return cells_of(runtimes, networks=DEFAULT_NETWORKS, storages=DEFAULT_STORAGES)
 
 
-ALL_CELLS = cells_of(Runtime)
-DEFAULT_CELLS = default_cells_of(CONTROLS)
+ALL_CELLS = _cells((*CONTROLS, *KATA), GUEST_NETWORKS, GUEST_STORAGES)
+"""All that the lab has by itself; :func:`every_cell` has those of extensions, too."""
+DEFAULT_CELLS = _cells(CONTROLS, DEFAULT_NETWORKS, DEFAULT_STORAGES)
 
 
-def select(expression: str | None, *, runtimes: tuple[Runtime, ...] = CONTROLS) -> tuple[Cell, ...]:
+def every_cell() -> tuple[Cell, ...]:
+    """All cells that there are here, in the order of the matrix."""
+    return cells_of(Runtime)
+
+
+def select(
+    expression: str | None, *, runtimes: tuple[Runtime, ...] | None = None
+) -> tuple[Cell, ...]:
     """
     The cells of a bench that has *runtimes* that *expression* names, in the matrix's order.
 
+    Without *runtimes* it has the controls, and those of extensions.
+
     Patterns are separated by commas; each is ``network+storage+runtime`` with shell
     wildcards in each part. Three parts name plain cells, a fourth names their variants, which
-    come after their cell. Without an expression: the default matrix.
+    come after their cell. Without an expression: the default matrix, which has nothing of
+    extensions.
 
     Raises:
         UsageError: if a part names nothing, with the nearest known name, or nothing that
             this bench has.
     """
+    runtimes = (*CONTROLS, *own_runtimes()) if runtimes is None else runtimes
     if expression is None:
-        return default_cells_of(runtimes)
+        return default_cells_of(set(runtimes) - set(own_runtimes()))
     cells = _with_variants(cells_of(runtimes))
     patterns = [_pattern(text.strip(), cells) for text in expression.split(",")]
     return tuple(cell for cell in cells if any(_matches(cell, pattern) for pattern in patterns))
@@ -212,7 +274,7 @@ def in_order(cells: Iterable[Cell]) -> tuple[Cell, ...]:
 
 @cache
 def _by_name() -> dict[str, Cell]:
-    return {str(cell): cell for cell in _with_variants(ALL_CELLS)}
+    return {str(cell): cell for cell in _with_variants(every_cell())}
 
 
 def _with_variants(cells: Iterable[Cell]) -> tuple[Cell, ...]:
@@ -221,18 +283,18 @@ def _with_variants(cells: Iterable[Cell]) -> tuple[Cell, ...]:
 
 def _pattern(text: str, cells: tuple[Cell, ...]) -> tuple[str, ...]:
     parts = text.split("+")
-    if len(parts) == len(_AXES) - 1:
+    if len(parts) == len(_axes()) - 1:
         parts.append(Variant.PLAIN)
-    if len(parts) != len(_AXES):
+    if len(parts) != len(_axes()):
         raise UsageError(
             f"--cells: {text!r} is not of the form network+storage+runtime",
             remedy="write, for example, --cells 'tcfilter+*+reference'",
         )
-    for part, (axis, names) in zip(parts, _AXES.items(), strict=True):
+    for part, (axis, names) in zip(parts, _axes().items(), strict=True):
         if not any(fnmatchcase(name, part) for name in names):
             raise _unknown(axis, part, names)
     pattern = tuple(parts)
-    if not any(_matches(cell, pattern) for cell in _with_variants(ALL_CELLS)):
+    if not any(_matches(cell, pattern) for cell in _with_variants(every_cell())):
         raise UsageError(
             f"--cells: no cell of the matrix matches {text!r}",
             remedy="runc has the network veth and the storages overlayfs and devmapper;"
@@ -259,9 +321,10 @@ def _unknown(axis: str, name: str, known: tuple[str, ...]) -> UsageError:
     )
 
 
-_AXES = {
-    "network": tuple(Network),
-    "storage": tuple(Storage),
-    "runtime": tuple(Runtime),
-    "variant": tuple(Variant),
-}
+def _axes() -> Mapping[str, tuple[str, ...]]:
+    return {
+        "network": tuple(Network),
+        "storage": tuple(Storage),
+        "runtime": tuple(Runtime),
+        "variant": tuple(Variant),
+    }

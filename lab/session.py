@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from lab import scenario_places
 from lab.bench import Bench, NotMeasuredError
 from lab.errors import CommandError, LabError, SandboxError, StoreError, ToolOutputError, told
 from lab.looks import Looks
@@ -288,8 +289,10 @@ def sight_of(config: pytest.Config) -> Sight:
 
 
 def scenario_of(item: pytest.Item) -> str:
-    """The node id without its parameter, from the scenarios' folder on."""
-    return item.nodeid.partition("[")[0].removeprefix("scenarios/")
+    """The node id without its parameter, from the scenarios' folder on, on any machine."""
+    where = item.nodeid.partition("[")[0]
+    own = scenario_places.name_of(item.path, where.partition("::")[2])
+    return own or where.removeprefix("scenarios/")
 
 
 def judge(error: BaseException) -> Verdict:

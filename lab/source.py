@@ -1,4 +1,4 @@
-"""Which code measures: a digest of the lab's own files and of the scenarios."""
+"""Which code measures: a digest of the lab's own files, the scenarios and what extends them."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import hashlib
 from functools import cache
 from typing import TYPE_CHECKING
 
+from lab import extensions
 from lab.places import LAB, SCENARIOS, SHARE
 
 if TYPE_CHECKING:
@@ -24,7 +25,8 @@ def digest() -> str:
     It is the same for a checkout and for what was installed from it.
     """
     found = hashlib.sha256()
-    for root in (LAB, SCENARIOS):
+    own = sorted({each.code() for each in extensions.that_measure()})
+    for root in (LAB, SCENARIOS, *own):
         for path in sorted(_files(root)):
             found.update(f"{path.relative_to(root.parent)}\0".encode())
             found.update(path.read_bytes())
@@ -32,6 +34,8 @@ def digest() -> str:
 
 
 def _files(root: Path) -> Iterator[Path]:
+    if root.is_file():
+        yield root
     for path in root.rglob("*"):
         if path.is_file() and not SKIPPED & set(path.relative_to(root).parts):
             if root == LAB and path.is_relative_to(

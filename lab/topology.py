@@ -10,7 +10,7 @@ from ipaddress import IPv4Address, IPv4Network
 import msgspec
 
 from lab import names
-from lab.matrix import CONTROLS, KATA, Runtime
+from lab.matrix import CONTROLS, KATA, Runtime, own_runtimes
 
 HOST_NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 MIN_MEMORY_MIB = 1024
@@ -170,8 +170,8 @@ class Topology(
 
     @property
     def runtimes(self) -> tuple[Runtime, ...]:
-        """The runtimes that the bench can have, if it has their artefacts."""
-        return (*self.controls, *KATA)
+        """The runtimes that the bench can have, Kata's if it has their artefacts."""
+        return (*self.controls, *KATA, *(() if self.is_cluster else own_runtimes()))
 
     def _check_roles(self) -> None:
         roles = [node.role for node in self.nodes]

@@ -15,7 +15,7 @@ from lab.cluster.kata import release_of
 from lab.command import Completed
 from lab.errors import ProvisionError, SandboxError, StoreError
 from lab.handicap import TOWARDS_NODE
-from lab.matrix import KATA, Cell, cells_of
+from lab.matrix import KATA, Cell, Runtime, cells_of
 from lab.outcome import Evidence, Fact, Outcome
 from lab.plan import Boot
 from lab.runtime import kinds, pods, vmexits
@@ -178,9 +178,7 @@ def rig(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Rig:
     watch = FakeWatch()
     bench = Bench(setting(node, handlers), store, Stopwatch(), cast("Watch", watch))
     rig = Rig(bench, node, store, watch)
-    monkeypatch.setattr(kinds, "ReferenceSandbox", rig.make)
-    monkeypatch.setattr(kinds, "RuncSandbox", rig.make)
-    monkeypatch.setattr(kinds, "KataSandbox", rig.make)
+    monkeypatch.setattr(kinds, "KINDS", dict.fromkeys(Runtime, rig.make))
     return rig
 
 

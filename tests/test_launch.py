@@ -11,10 +11,11 @@ from unittest.mock import ANY
 
 import pytest
 
-from lab import audit, host, labs, launch, lease, prepare, takedown, this_machine
+from lab import audit, extensions, host, labs, launch, lease, prepare, takedown, this_machine
 from lab.audit import Snapshot
 from lab.disks import Disks
 from lab.errors import ArtefactError, HostError, ProvisionError, UsageError
+from lab.extensions import Extension, Group
 from lab.host import Chosen
 from lab.image import emulator
 from lab.image.build import GuestImage, Images, NodeImage, WorkloadImage
@@ -347,6 +348,21 @@ def test_what_was_measured_on_is_on_record(campaign: Campaign) -> None:
     assert environment.versions["node kernel"] == "answer to uname -r"
     assert environment.knobs["node memory"] == "4096 MiB"
     assert "nodes" not in environment.knobs
+
+
+def test_what_extends_the_lab_is_on_record(
+    campaign: Campaign, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = Extension(
+        group=Group.SCENARIOS, name="own", place="tests.installed", distribution="own-backend 1.0"
+    )
+    monkeypatch.setattr(extensions, "that_measure", lambda: (own,))
+    with campaign.running():
+        pass
+
+    environment = Run.load(campaign.store.path).environment
+    assert environment is not None
+    assert environment.versions["own-backend"] == "1.0"
 
 
 def test_a_run_of_kata_is_told_from_which_artefacts_it_is(

@@ -28,11 +28,11 @@ LAYERS = """
     store run
     machine labs disks wires watch
     host image node virt network storage tools ledger scratch lease noise cost processes questions \
-    stopwatch system handicap source
-    topology matrix outcome expectations judgement posix faults sample stats contamination gates \
-    plan planning design controls shards repeats loader records options profile
+    stopwatch system handicap source scenario_places
+    topology matrix axis outcome expectations judgement posix faults sample stats contamination \
+    gates plan planning design controls shards repeats loader records options profile
     command wait files owner interrupt together
-    errors units decode names redact text docstrings places
+    errors units decode names redact text docstrings places extensions
 """
 LEVEL = {room: level for level, rooms in enumerate(LAYERS.splitlines()) for room in rooms.split()}
 KEEPERS = {

@@ -14,7 +14,7 @@ from lab.cluster.handler import handlers
 from lab.cluster.kata import release_of
 from lab.cluster.parts import ClusterParts
 from lab.errors import ArtefactError, UsageError
-from lab.matrix import CONTROLS, KATA, Runtime, cells_of, select
+from lab.matrix import CONTROLS, KATA, Runtime, cells_of, own_runtimes, select
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -199,7 +199,7 @@ def _asks_for_kata(expression: str | None) -> bool:
 
 def _select(expression: str | None, kit: Kit) -> tuple[Cell, ...]:
     try:
-        controls = (Runtime.RUNC,) if kit.cluster else CONTROLS
+        controls = (Runtime.RUNC,) if kit.cluster else (*CONTROLS, *own_runtimes())
         return select(expression, runtimes=(*controls, *kit.releases))
     except UsageError:
         for runtime in KATA:

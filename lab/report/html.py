@@ -14,7 +14,7 @@ from markupsafe import Markup
 
 from lab.cost import PARTS
 from lab.report import view
-from lab.report.axes import MEANING
+from lab.report.axes import meaning
 from lab.report.slim import slim
 from lab.text import clean
 
@@ -60,7 +60,7 @@ def templates() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.globals.update(count=count, meaning=MEANING, cost_parts=PARTS)
+    environment.globals.update(count=count, meaning=meaning, cost_parts=PARTS)
     return environment
 
 

@@ -6,16 +6,24 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from lab.matrix import CONTROL_OF, Cell, Network, Runtime, Storage
+from lab.matrix import (
+    Cell,
+    Network,
+    Runtime,
+    Storage,
+    control_storage,
+    guest_networks,
+    guest_storages,
+)
 from lab.records import RunStatus
 from lab.report.absent import Fold, absences
-from lab.report.axes import NETWORKS, STORAGES
 from lab.report.claims import Trust, claim, trust, unclaimed
 from lab.report.course import Doubts
 from lab.report.differing import Differing, differing
 from lab.report.forest import Forest, forests
 from lab.report.method import method
 from lab.report.missing import Missing, missing_in
+from lab.report.own import Section, sections
 from lab.report.pages import CellPage, page
 from lab.report.panels import Panel, default_panel, panels
 from lab.report.ratios import BASELINES, ROLES, choose, geometric_mean
@@ -128,6 +136,8 @@ class Report:
     cautions: tuple[tuple[str, str, str], ...]
     """What must be known before the numbers are believed: name, where, text."""
     environment: tuple[tuple[str, tuple[tuple[str, str], ...]], ...]
+    views: tuple[Section, ...]
+    """What extensions have to say of the run."""
     spans: tuple[Span, ...]
     total: str
     consoles: tuple[tuple[str, str], ...]
@@ -177,6 +187,7 @@ def build(run: Run, analysis: Analysis | None = None) -> Report:
             for each in analysis.cautions
         ),
         environment=_environment(run.environment),
+        views=sections(run),
         spans=_spans(run.timeline),
         total=format_duration(run.timeline.total_s) if run.timeline else "",
         consoles=tuple(
@@ -221,10 +232,10 @@ def _groups(every: Sequence[Panel]) -> tuple[tuple[str, tuple[Panel, ...]], ...]
 def _grid(run: Run) -> Grid:
     cells = run.header.plan.plain_cells
     guests = [cell for cell in cells if cell.runtime is not Runtime.RUNC]
-    storages = tuple(s for s in STORAGES if any(cell.storage is s for cell in guests))
+    storages = tuple(s for s in guest_storages() if any(cell.storage is s for cell in guests))
     spans: dict[Storage, int] = defaultdict(int)
     for storage in storages:
-        spans[CONTROL_OF[storage]] += 1
+        spans[control_storage(storage)] += 1
     controls = {cell.storage: cell for cell in cells if cell.runtime is Runtime.RUNC}
     for storage in controls:
         spans[storage] += 0
@@ -247,7 +258,7 @@ def _grid_rows(guests: Sequence[Cell]) -> tuple[GridRow, ...]:
     is_reference = {cell.runtime for cell in guests} == {Runtime.REFERENCE}
     return tuple(
         GridRow(network=network, runtime=runtime, label="" if is_reference else runtime)
-        for network in NETWORKS
+        for network in guest_networks()
         for runtime in Runtime
         if (network, runtime) in present
     )

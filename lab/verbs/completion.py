@@ -117,9 +117,9 @@ def _topologies() -> Iterator[str]:
 
 
 def _cells() -> Iterator[str]:
-    from lab.matrix import ALL_CELLS  # noqa: PLC0415
+    from lab.matrix import every_cell  # noqa: PLC0415
 
-    yield from map(str, ALL_CELLS)
+    yield from map(str, every_cell())
 
 
 def _runs() -> Iterator[str]:

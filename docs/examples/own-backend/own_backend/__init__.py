@@ -1,0 +1,1 @@
+"""What extends the lab by one of each kind; docs/extend.md goes through it."""

@@ -1,0 +1,1 @@
+"""Scenarios of one's own: pytest tests, as those of the lab."""
