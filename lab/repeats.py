@@ -1,16 +1,18 @@
 """
-Contaminated boots are measured again, within a limit: decided from noise alone, never from values.
+What was disturbed is measured again, within a limit: decided from noise alone, never from values.
 
 At the end of its round a boot is started anew if nothing of some primary metric was measured in it
-without contamination, and what measures is run in it once more. All attempts are kept; which one
-counts is said by :func:`lab.contamination.to_be_used`. What stays contaminated degrades the run.
+without contamination, or if the bench has lost it (INFRA: an emulator loses a guest now and then),
+and what measures is run in it once more. All attempts are kept; which one counts is said by
+:func:`lab.contamination.to_be_used`. What stays contaminated degrades the run, and what was lost
+stays on record. A FAIL is the cell's own, and is not made again.
 
-Not in a smoke run: of a single round nothing is claimed.
+Not in a smoke run of one round: nothing is claimed of it.
 """
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -18,12 +20,14 @@ import msgspec
 
 from lab.contamination import judge, to_be_used
 from lab.matrix import Variant
+from lab.outcome import Outcome
 from lab.profile import SMOKE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from lab.plan import Boot, Plan
+    from lab.records import OutcomeRecord
     from lab.sample import Sample
 
 MOST_ATTEMPTS = 3
@@ -36,7 +40,8 @@ SHARE = 0.2
 
 def repeats(plan: Plan) -> tuple[Boot, ...]:
     """Every boot that the run of *plan* may have to make again, in the order of the plan."""
-    if plan.profile == SMOKE.name or not plan.design.rules:
+    is_glance = plan.profile == SMOKE.name and plan.rounds == 1
+    if is_glance or not plan.design.rules:
         return ()
     return tuple(
         repeat(boot, attempt) for boot in plan.order for attempt in range(2, MOST_ATTEMPTS + 1)
@@ -52,6 +57,17 @@ def contaminated(plan: Plan, samples: Iterable[Sample]) -> tuple[Boot, ...]:
         if judge(sample.noise).is_contaminated
     }
     return tuple(boot for boot in plan.order if (boot.cell_name, boot.round) in bad)
+
+
+def lost(plan: Plan, outcomes: Iterable[OutcomeRecord]) -> tuple[Boot, ...]:
+    """The first attempts whose last attempt was lost by the bench: its fault, not the cell's."""
+    last: dict[tuple[str, int], dict[int, bool]] = defaultdict(dict)
+    for record in outcomes:
+        attempts = last[record.cell, record.round]
+        is_lost = record.outcome is Outcome.INFRA
+        attempts[record.attempt] = attempts.get(record.attempt, False) or is_lost
+    gone = {what for what, attempts in last.items() if attempts[max(attempts)]}
+    return tuple(boot for boot in plan.order if (boot.cell_name, boot.round) in gone)
 
 
 def degradation(plan: Plan, samples: Iterable[Sample]) -> str:
@@ -75,18 +91,21 @@ class Repeats:
     attempts: Counter[str] = field(default_factory=Counter)
     """By the id of a first attempt: how often it was repeated, whatever came of it."""
 
-    def due(self, samples: Sequence[Sample], *, rounds: int) -> tuple[Boot, ...]:
+    def due(
+        self, samples: Sequence[Sample], outcomes: Sequence[OutcomeRecord] = (), *, rounds: int
+    ) -> tuple[Boot, ...]:
         """
-        The boots to be made now, after *rounds* rounds with these *samples*.
+        The boots to be made now, after *rounds* rounds with these *samples* and *outcomes*.
 
         They count as made. With a cell its handicap is repeated, which is held to a share of
         what the cell has shown.
         """
         if not repeats(self.plan):
             return ()
+        disturbed = (*lost(self.plan, outcomes), *contaminated(self.plan, samples))
         again = [
             boot
-            for boot in self._with_handicaps(contaminated(self.plan, samples))
+            for boot in self._with_handicaps(disturbed)
             if self.attempts[boot.id] + 1 < MOST_ATTEMPTS
         ][: self._left(rounds)]
         self.attempts.update(boot.id for boot in again)

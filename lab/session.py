@@ -147,9 +147,10 @@ class Session:
         """What is to be run again before round *number* is over, since it was disturbed."""
         if self.is_lost or not self.spare:
             return []
-        due = self.repeats.due(Run.load(self.store.path).valid_samples, rounds=number)
+        run = Run.load(self.store.path)
+        due = self.repeats.due(run.valid_samples, run.outcomes, rounds=number)
         if due:
-            self.say(f"contaminated, and measured again: {', '.join(boot.id for boot in due)}")
+            self.say(f"disturbed, and measured again: {', '.join(boot.id for boot in due)}")
         return [item for boot in due for item in self.spare.get(boot.id, ())]
 
     def ends_with(self, number: int) -> bool:

@@ -1061,7 +1061,7 @@ def test_a_contaminated_boot_is_measured_again_at_the_end_of_its_round(runner: R
     assert run.of(again)[0].attempt == 2
     assert {outcome for _, outcome in run.outcomes} == {Outcome.PASS}
     assert run.bench.calls.count("up") == 1
-    assert f"contaminated, and measured again: {again}" in run.screen.told
+    assert f"disturbed, and measured again: {again}" in run.screen.told
     assert f"begin {again}" in run.screen.told
     assert f"end {again}: 1 PASS" in run.screen.told
 

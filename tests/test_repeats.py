@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import msgspec
 import pytest
 
 from lab import plan
 from lab.design import PRIMARY
 from lab.matrix import Cell
+from lab.outcome import Outcome
 from lab.plan import Boot, Design, Plan
+from lab.records import OutcomeRecord
 from lab.repeats import Repeats, contaminated, repeats
 from lab.sample import Better, Metric, Sample
 from lab.units import Unit
@@ -107,6 +111,34 @@ def test_a_repeat_that_came_to_nothing_counts() -> None:
     due = [ids(run.due([of(NINEP)], rounds=1)) for _ in range(3)]
 
     assert due == [[f"{NINEP}-r1-a2"], [f"{NINEP}-r1-a3"], []]
+
+
+def outcome(
+    cell: str, outcome: Outcome, *, scenario: str = "scenarios/network.py::tcp", attempt: int = 1
+) -> OutcomeRecord:
+    started = datetime(2026, 11, 23, tzinfo=UTC)
+    return OutcomeRecord(
+        boot=f"{cell}-r1", cell=cell, round=1, scenario=scenario, outcome=outcome,
+        started=started, elapsed_s=1.0, attempt=attempt,
+    )  # fmt: skip
+
+
+def test_what_the_bench_has_lost_is_measured_again_within_the_same_limit() -> None:
+    """A pair of which one side was lost would be no pair."""
+    run = Repeats(planned())
+    first = [outcome(NINEP, Outcome.INFRA), outcome(NINEP, Outcome.BLOCKED, scenario="s::b")]
+
+    assert ids(run.due([], first, rounds=1)) == [f"{NINEP}-r1-a2"]
+    assert run.due([], [*first, outcome(NINEP, Outcome.PASS, attempt=2)], rounds=1) == ()
+    again = [*first, outcome(NINEP, Outcome.INFRA, attempt=2)]
+    assert ids(run.due([], again, rounds=1)) == [f"{NINEP}-r1-a3"]
+    assert run.due([], again, rounds=1) == ()
+
+
+def test_what_failed_by_itself_is_not_made_again() -> None:
+    found = [outcome(NINEP, Outcome.FAIL), outcome(NINEP, Outcome.BLOCKED, scenario="s::b")]
+
+    assert Repeats(planned()).due([], found, rounds=1) == ()
 
 
 def test_a_handicap_is_repeated_with_its_plain_cell_and_also_alone() -> None:
