@@ -79,8 +79,12 @@ def _leave() -> None:
 
 
 def _complain(error: LabError) -> None:
+    from lab import hints  # noqa: PLC0415 - only an error needs them
+
     # Much of it is what guests, nodes and tools have said.
-    sys.stderr.write(f"lab: {clean(told(error))}\n")
+    said = clean(told(error))
+    known = "".join(f"  {line}\n" for hint in hints.of(said) for line in hint.lines())
+    sys.stderr.write(f"lab: {said}\n{known}")
 
 
 if __name__ == "__main__":

@@ -13,7 +13,18 @@ from typing import TYPE_CHECKING, NoReturn
 import msgspec
 import pytest
 
-from lab import __version__, campaign, cli, command, conformance, doctor, labs, source, status
+from lab import (
+    __version__,
+    campaign,
+    cli,
+    command,
+    conformance,
+    doctor,
+    hints,
+    labs,
+    source,
+    status,
+)
 from lab.cli import main
 from lab.doctor import Finding
 from lab.errors import HostError, ProvisionError
@@ -398,13 +409,26 @@ def test_an_expected_failure_is_one_message(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     error = ProvisionError("node-1 does not come up", remedy="read its console")
-    error.add_note("its console ends:\n  Kernel panic")
+    error.add_note("its console ends:\n  the end")
 
     assert status_raises(monkeypatch, error) == 1
     assert capsys.readouterr().err == (
-        "lab: node-1 does not come up\n  remedy: read its console\n"
-        "its console ends:\n  Kernel panic\n"
+        "lab: node-1 does not come up\n  remedy: read its console\nits console ends:\n  the end\n"
     )
+
+
+def test_what_is_known_of_a_failure_stands_beside_it(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    hint = hints.named("kvm-rights")
+    error = ProvisionError("node-1 does not come up", remedy="read its console")
+    error.add_note("its last words:\n  Could not access KVM kernel module: Permission denied")
+
+    assert status_raises(monkeypatch, error) == 1
+    assert capsys.readouterr().err.splitlines()[-2:] == [
+        f"  hint: {hint.cause}",
+        f"  mend: {hint.mend}",
+    ]
 
 
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT])

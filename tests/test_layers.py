@@ -29,8 +29,8 @@ LAYERS = """
     machine labs disks wires watch
     host image node virt network storage tools ledger scratch lease noise cost processes questions \
     stopwatch system handicap source scenario_places
-    topology matrix axis outcome expectations judgement posix faults sample stats contamination \
-    gates plan planning design controls shards repeats loader records options profile
+    topology matrix axis outcome expectations hints judgement posix faults sample stats \
+    contamination gates plan planning design controls shards repeats loader records options profile
     command wait files owner interrupt together
     errors units decode names redact text docstrings places extensions
 """

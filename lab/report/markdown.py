@@ -58,7 +58,8 @@ def _failures(report: Report) -> list[str]:
     return [
         f"- **{problem.outcome}** {_text(problem.cell)}: {_text(problem.reason)}"
         f" ({_text(problem.scenarios)}; {problem.boots})\n"
-        f"  {'repeat' if problem.is_of_cell else 'remove'} it: {_code(problem.command)}"
+        + "".join(f"  hint: {_text(each.cause)} {_text(each.mend)}\n" for each in problem.hints)
+        + f"  {'repeat' if problem.is_of_cell else 'remove'} it: {_code(problem.command)}"
         for problem in report.problems
     ]
 

@@ -7,7 +7,7 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from lab import again
+from lab import again, hints
 from lab.matrix import Cell, Runtime
 from lab.outcome import Outcome
 from lab.records import RunStatus
@@ -20,6 +20,7 @@ from lab.units import count
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from lab.hints import Hint
     from lab.records import Environment, OutcomeRecord, RunHeader
     from lab.run import Run
 
@@ -30,6 +31,11 @@ class Banner:
 
     headline: str
     reason: str
+
+    @property
+    def hints(self) -> tuple[Hint, ...]:
+        """What is known of it."""
+        return hints.of(self.reason)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +55,11 @@ class Problem:
     is_of_cell: bool = True
     diagnosis: str = ""
     """Where what was learnt of it is, relative to the report; empty if nothing was kept."""
+
+    @property
+    def hints(self) -> tuple[Hint, ...]:
+        """What is known of it, by what was said."""
+        return hints.of(self.reason, "\n".join(self.console))
 
 
 def verdict(run: Run) -> str:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import msgspec
 import pytest
 
-from lab import report
+from lab import hints, report
 from lab.matrix import CONTROL_CELLS, CONTROLS, DEFAULT_CELLS, Cell, cells_of
 from lab.outcome import Outcome
 from lab.plan import Design
@@ -114,6 +114,23 @@ def test_a_failure_has_its_console_and_the_command_that_repeats_it(troubled: Run
         " --profile standard --rounds 5 --seed 7 --controls none"
     )
     assert "all 19 scenarios; all boots" in blocked.text
+
+
+def test_a_failure_has_what_is_known_of_it(troubled: Run) -> None:
+    invalid, blocked, failed = page(troubled).one("section", id="failures").all("article")
+
+    assert hints.named("kernel-panic").mend in blocked.text
+    assert "Hint:" not in invalid.text + failed.text
+
+
+def test_emulation_has_what_is_known_of_its_reason(smoke: Run) -> None:
+    assert smoke.environment is not None
+    reason = "the node's kernel does not run under /dev/kvm: error: failed to set MSR 0x10a to 0x69"
+    environment = msgspec.structs.replace(smoke.environment, accelerator_reason=reason)
+
+    banner = page(dataclasses.replace(smoke, environment=environment)).one("div", class_="banner")
+
+    assert hints.named("kvm-msr").cause in banner.text
 
 
 def test_a_failure_of_some_boots_names_scenario_and_rounds(troubled: Run) -> None:

@@ -54,6 +54,7 @@ def test_failures_have_the_command_that_repeats_them(troubled: Run) -> None:
 
     assert "- **BLOCKED** macvtap+9p+reference: its kernel panicked" in text
     assert "--cells macvtap+9p+reference" in text
+    assert "  hint: A kernel gave up" in text
 
 
 def test_markup_in_reasons_is_text(tmp_path: Path) -> None:

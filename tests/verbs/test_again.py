@@ -21,7 +21,7 @@ from lab.profile import PROFILES
 from lab.report.onward import onward
 from lab.report.verdict import repeat_command
 from lab.run import Run
-from tests.fake_run import CHECKS, FakeRun, Trouble
+from tests.fake_run import CHECKS, CONSOLE, FakeRun, Trouble
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -176,6 +176,16 @@ def test_the_screen_ends_with_what_goes_on_from_a_failure(results: Path) -> None
     assert f"  lab rerun {run.path.name} --failed   all that failed, once more" in lines
     commands = ("again: ", "lab ")
     assert all(len(line) <= 80 or any(each in line for each in commands) for line in lines)
+
+
+def test_the_screen_has_what_is_known_of_a_failure(results: Path) -> None:
+    trouble = {FAILED: Trouble(Outcome.BLOCKED, "it is silent", console=CONSOLE)}
+    lines = onward(Run.load(FakeRun(cells=CELLS, trouble=trouble).write(results)))
+
+    assert lines[2] == "    it is silent"
+    assert lines[3].startswith("    hint: A kernel gave up")
+    assert any(line.startswith("    mend: `lab logs BOOT") for line in lines)
+    assert max(len(line) for line in lines if "again: " not in line and "lab " not in line) <= 80
 
 
 def test_a_good_run_needs_nothing_to_go_on(results: Path) -> None:
