@@ -78,6 +78,17 @@ def check_room(topology: Topology) -> None:
     Raises:
         HostError: with what is wanted and what there is.
     """
+    check_memory(topology)
+    check_disk(topology)
+
+
+def check_memory(topology: Topology) -> None:
+    """
+    Refuse a topology that this machine has no memory for.
+
+    Raises:
+        HostError: with what is wanted and what there is.
+    """
     wanted_mib = sum(node.memory_mib for node in topology.nodes) + MEMORY_RESERVE_MIB
     free_mib = available_memory_mib()
     if wanted_mib > free_mib:
@@ -86,6 +97,15 @@ def check_room(topology: Topology) -> None:
             f" this machine has {free_mib} MiB available",
             remedy="end what uses the memory, or choose a smaller topology with --topology",
         )
+
+
+def check_disk(topology: Topology) -> None:
+    """
+    Refuse a topology that this machine has no disk for.
+
+    Raises:
+        HostError: with what is wanted and what there is, or where there may be nothing.
+    """
     folder = state_dir()
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -139,16 +159,21 @@ def kvm_problem(image: NodeImage) -> str:
     middle of the kernel or hang. So the kernel is booted, to a marker, with a deadline. The
     answer is kept for as long as the machine is up and QEMU and the kernel are the same.
     """
+    known = known_kvm_problem(image)
+    if known is not None:
+        return known
+    problem = _boot_to_marker(image)
+    probe = _Probe(_probe_key(image), problem)
+    write_atomic(state_dir() / PROBES, msgspec.json.encode(probe))
+    return problem
+
+
+def known_kvm_problem(image: NodeImage) -> str | None:
+    """The answer of :func:`kvm_problem` without booting anything; None if none is kept."""
     if problem := kvm_device_problem():
         return problem
-    path = state_dir() / PROBES
-    key = _probe_key(image)
-    known = _known_probe(path)
-    if known and known.key == key:
-        return known.problem
-    problem = _boot_to_marker(image)
-    write_atomic(path, msgspec.json.encode(_Probe(key, problem)))
-    return problem
+    known = _known_probe(state_dir() / PROBES)
+    return known.problem if known and known.key == _probe_key(image) else None
 
 
 def _known_probe(path: Path) -> _Probe | None:

@@ -88,12 +88,41 @@ def install_command(needs: Iterable[Need]) -> tuple[str, ...]:
     return ("apt-get", "install", "--yes", "--no-install-recommends", *packages)
 
 
-def ensure(needs: Iterable[Need], *, say: Callable[[str], object]) -> None:
+def mend(needs: Iterable[Need]) -> str:
+    """What to do for *needs* on this distribution: one command where its packages are known."""
+    if shutil.which("apt-get") is None:
+        return "install what your distribution has for: " + ", ".join(
+            sorted({need.proofs[0] for need in needs})
+        )
+    return _remedy(needs).removeprefix("run ")
+
+
+def as_root(argv: Sequence[str]) -> None:
+    """
+    Run a command as root, with this terminal; sudo may want a password there.
+
+    Raises:
+        HostError: if this user may not, or it fails.
+    """
+    leave = _leave(asks=False)
+    if leave is None:
+        raise HostError(
+            f"this user may not run `{shlex.join(argv)}`", remedy="run it as root, then try again"
+        )
+    line = shlex.join((*leave, *argv))
+    if status := attached([*leave, *argv]):
+        raise HostError(f"`{line}` exited with status {status}", remedy="read what it said")
+
+
+def ensure(needs: Iterable[Need], *, say: Callable[[str], object], asks: bool = True) -> None:
     """
     Name, with *say*, what is missing of *needs*, and install it where this user may.
 
     Root may. A user of sudo is asked once on a terminal; where there is none to ask on,
     sudo that wants no password is leave enough.
+
+    Args:
+        asks: Whether to ask; not where the user has just said that it shall be done.
 
     Raises:
         HostError: if this user may not, or does not want to, or if it did not work; the
@@ -104,7 +133,7 @@ def ensure(needs: Iterable[Need], *, say: Callable[[str], object]) -> None:
         return
     for need in lacking:
         say(f"missing: {need.package} ({need.reason})")
-    _install(lacking)
+    _install(lacking, asks=asks)
     if still := missing(lacking):
         raise HostError(f"not installed: {_packages(still)}", remedy=_remedy(still))
 
@@ -125,14 +154,11 @@ def _is_there(proof: str) -> bool:
     return shutil.which(place, path=os.pathsep.join((*os.get_exec_path(), *SBIN))) is not None
 
 
-def _install(lacking: Sequence[Need]) -> None:
+def _install(lacking: Sequence[Need], *, asks: bool) -> None:
     if shutil.which("apt-get") is None:
         problem = f"this is neither Debian nor Ubuntu, and it lacks: {_packages(lacking)}"
-        remedy = "install what your distribution has for: " + ", ".join(
-            sorted({need.proofs[0] for need in lacking})
-        )
-        raise HostError(problem, remedy=remedy)
-    leave = _leave()
+        raise HostError(problem, remedy=mend(lacking))
+    leave = _leave(asks=asks)
     if leave is None:
         raise HostError(f"not installed: {_packages(lacking)}", remedy=_remedy(lacking))
     update = ("apt-get", "update")
@@ -140,14 +166,14 @@ def _install(lacking: Sequence[Need]) -> None:
         attached([*leave, *APT_ENVIRONMENT, *argv, *WAIT_FOR_LOCK])
 
 
-def _leave() -> tuple[str, ...] | None:
+def _leave(*, asks: bool) -> tuple[str, ...] | None:
     """What to put before a command to run it as root; None without leave to do so."""
     if os.geteuid() == 0:
         return ()
     if shutil.which("sudo") is None:
         return None
     if sys.stdin.isatty():
-        return ("sudo",) if _says_yes("Install these packages with sudo?") else None
+        return ("sudo",) if not asks or _says_yes("Install these packages with sudo?") else None
     quiet = ("sudo", "--non-interactive")
     asked = run([*quiet, "true"], timeout_s=SUDO_TIMEOUT_S, check=False)
     return quiet if asked.returncode == 0 else None

@@ -13,20 +13,8 @@ from typing import TYPE_CHECKING, NoReturn
 import msgspec
 import pytest
 
-from lab import (
-    __version__,
-    campaign,
-    cli,
-    command,
-    conformance,
-    doctor,
-    hints,
-    labs,
-    source,
-    status,
-)
+from lab import __version__, campaign, cli, command, conformance, hints, labs, source, status
 from lab.cli import main
-from lab.doctor import Finding
 from lab.errors import HostError, ProvisionError
 from lab.files import state_dir
 from lab.image import build as image_build
@@ -370,31 +358,6 @@ def test_verify_names_the_cells_that_are_to_be_run_again(
 
     assert main(["verify", "--cells", "last"]) == 0
     assert capsys.readouterr().out == f"{CELL}\n"
-
-
-@pytest.mark.parametrize(("is_good", "status"), [(True, 0), (False, 1)])
-def test_the_doctor_says_what_mends_what(
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-    *,
-    is_good: bool,
-    status: int,
-) -> None:
-    findings = (
-        Finding("room", "much", is_good=True, remedy="never shown"),
-        Finding("libvirt", "silent?", is_good=is_good, remedy="start it"),
-    )
-    monkeypatch.setattr(doctor, "examine", lambda: findings)
-
-    assert main(["doctor"]) == status
-    assert capsys.readouterr().out.splitlines() == [
-        "ok    room: much",
-        *(
-            ["ok    libvirt: silent?"]
-            if is_good
-            else ["LACK  libvirt: silent?", " " * 8 + "start it"]
-        ),
-    ]
 
 
 def status_raises(monkeypatch: pytest.MonkeyPatch, error: BaseException) -> int:

@@ -332,3 +332,15 @@ def test_kernel_that_comes_up_but_cannot_nest_is_no_node() -> None:
 
     assert "cannot nest" in problem
     assert "nested=1" in problem
+
+
+def test_what_was_found_is_told_without_booting(machine: Machine) -> None:
+    machine.runs(BOOTS)
+    assert host.known_kvm_problem(machine.image) is None
+    assert machine.probes == []
+
+    kvm_problem(machine.image)
+
+    assert host.known_kvm_problem(machine.image) == ""
+    assert len(machine.probes) == 1
+    assert host.known_kvm_problem(replace(machine.image, digest="d2")) is None

@@ -211,3 +211,51 @@ def test_another_distribution_is_told_what_to_look_for(
         ensure([ABSENT], say=said.append)
 
     assert "no-such-program-anywhere" in raised.value.remedy
+
+
+def test_who_has_said_that_it_shall_be_done_is_not_asked(
+    monkeypatch: pytest.MonkeyPatch, said: list[str], installs: list[list[str]]
+) -> None:
+    _become(monkeypatch, uid=1000, terminal="n\n")
+
+    with pytest.raises(HostError, match="not installed"):  # nothing is really installed here
+        ensure([ABSENT], say=said.append, asks=False)
+
+    assert installs[0][:2] == ["sudo", "env"]
+
+
+def test_what_mends_is_one_command_or_names(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shutil, "which", lambda program, **_: _found(program))
+    assert system.mend([ABSENT]).startswith("sudo sh -c 'apt-get update; apt-get install")
+
+    monkeypatch.setattr(shutil, "which", lambda *_, **__: None)
+    assert system.mend([ABSENT]) == (
+        "install what your distribution has for: no-such-program-anywhere"
+    )
+
+
+@pytest.mark.parametrize(("uid", "before"), [(0, []), (1000, ["sudo"])])
+def test_a_command_is_run_as_root(
+    monkeypatch: pytest.MonkeyPatch, installs: list[list[str]], uid: int, before: list[str]
+) -> None:
+    _become(monkeypatch, uid=uid, terminal="")
+
+    system.as_root(["modprobe", "kvm"])
+
+    assert installs == [[*before, "modprobe", "kvm"]]
+
+
+def test_a_command_that_fails_as_root_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    _become(monkeypatch, uid=0)
+    monkeypatch.setattr(system, "attached", lambda _argv: 3)
+
+    with pytest.raises(HostError, match="`modprobe kvm` exited with status 3"):
+        system.as_root(["modprobe", "kvm"])
+
+
+def test_who_may_not_be_root_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    _become(monkeypatch, uid=1000)
+    monkeypatch.setattr(shutil, "which", lambda *_, **__: None)
+
+    with pytest.raises(HostError, match="may not run `modprobe kvm`"):
+        system.as_root(["modprobe", "kvm"])

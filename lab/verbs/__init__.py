@@ -16,6 +16,7 @@ from lab.verbs import (
     artefacts,
     bench,
     completion,
+    doctor,
     explain,
     history,
     inside,
@@ -28,7 +29,19 @@ from lab.verbs.parser import Verbs, new_parser
 if TYPE_CHECKING:
     import argparse
 
-FAMILIES = (measure, again, look, explain, history, bench, inside, setup, artefacts, completion)
+FAMILIES = (
+    measure,
+    again,
+    look,
+    explain,
+    history,
+    bench,
+    inside,
+    doctor,
+    setup,
+    artefacts,
+    completion,
+)
 """In the order in which help shows them; a new module stands here, too."""
 
 

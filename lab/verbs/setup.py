@@ -1,20 +1,17 @@
-"""The verbs that set a machine up: what it lacks, and the images."""
+"""`lab image`: builds and locks what nodes and sandboxes boot."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from lab.verbs.parser import BAD, OK, Group, Verbs
+from lab.verbs.parser import OK, Group, Verbs
 
 if TYPE_CHECKING:
     import argparse
 
 
 def add(verbs: Verbs) -> None:
-    """Offer them."""
-    verbs.add(
-        "doctor", _doctor, "say what this machine offers and what it lacks", group=Group.SET_UP
-    )
+    """Offer it."""
     image = verbs.add("image", _image_build, "build or lock the images", group=Group.SET_UP)
     below = Verbs(image, required=False)
     below.add("build", _image_build, "build what is not there")
@@ -33,17 +30,6 @@ def _scenarios(_arguments: argparse.Namespace) -> int:
 
     print(SCENARIOS)
     return OK
-
-
-def _doctor(_arguments: argparse.Namespace) -> int:
-    from lab.doctor import examine  # noqa: PLC0415
-
-    findings = examine()
-    for finding in findings:
-        print(f"{'ok  ' if finding.is_good else 'LACK'}  {finding.subject}: {finding.fact}")
-        if not finding.is_good:
-            print(f"        {finding.remedy}")
-    return OK if all(finding.is_good for finding in findings) else BAD
 
 
 def _image_build(_arguments: argparse.Namespace) -> int:
