@@ -44,7 +44,7 @@ def epoch_of(tonight: Entry, entries: Iterable[Entry], *, allowed: Sequence[str]
         if entry.night is not None
         and entry.status is RunStatus.COMPLETE
         and (entry.created, entry.run) < (tonight.created, tonight.run)
-        and _stream(entry) == _stream(tonight)
+        and stream_of(entry) == stream_of(tonight)
     ]
     start, reason = 0, FIRST
     for place, (before, after) in enumerate(pairwise([*nights, tonight])):
@@ -65,7 +65,8 @@ def key_of(entry: Entry) -> Key:
     return Key(facts=entry.facts, metrics=entry.metrics)
 
 
-def _stream(entry: Entry) -> tuple[str, ...]:
+def stream_of(entry: Entry) -> tuple[str, ...]:
+    """What runs must share to be of one history at all: another's is not looked at."""
     return entry.topology, entry.profile, entry.facts.get("host machine", "")
 
 

@@ -6,6 +6,7 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from lab.history.index import entry_of
 from lab.matrix import (
     Cell,
     Network,
@@ -26,6 +27,7 @@ from lab.report.missing import Missing, missing_in
 from lab.report.own import Section, sections
 from lab.report.pages import CellPage, page
 from lab.report.panels import Panel, default_panel, panels
+from lab.report.past import Past, past
 from lab.report.ratios import BASELINES, ROLES, choose, geometric_mean
 from lab.report.rounds import Round, extent, order, rounds
 from lab.report.text import link
@@ -44,6 +46,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from lab.analysis.result import Analysis
+    from lab.history.night import Entry
     from lab.plan import Role
     from lab.records import Environment, RunHeader, Timeline
     from lab.run import Run
@@ -128,6 +131,8 @@ class Report:
     order: str
     """In which order the boots were to follow each other, in a sentence."""
     rounds: tuple[Round, ...]
+    past: Past | None
+    """The runs before, where the folder has some that are of this one's history."""
     differing: tuple[Differing, ...]
     """What was not the same everywhere in the run."""
     method: tuple[tuple[str, str], ...]
@@ -144,8 +149,12 @@ class Report:
     """Consoles that belong to no boot: name and link."""
 
 
-def build(run: Run, analysis: Analysis | None = None) -> Report:
-    """Decide everything that a report of *run* says; *analysis* is the run's own, if known."""
+def build(run: Run, analysis: Analysis | None = None, *, history: Iterable[Entry] = ()) -> Report:
+    """
+    Decide everything that a report of *run* says.
+
+    *analysis* is the run's own, if known; *history* is that of the folder the run is in.
+    """
     if analysis is None:
         from lab.analysis import analyse  # noqa: PLC0415 - scipy is slow to import
 
@@ -179,6 +188,7 @@ def build(run: Run, analysis: Analysis | None = None) -> Report:
         extent=extent(run),
         order=order(header.plan),
         rounds=rounds(run),
+        past=_past(run, tuple(history)),
         differing=differing(run),
         method=method(analysis),
         departures=analysis.departures,
@@ -196,6 +206,13 @@ def build(run: Run, analysis: Analysis | None = None) -> Report:
             if (name := path.rpartition("/")[2].removesuffix(".log")) not in boots
         ),
     )
+
+
+def _past(run: Run, history: Sequence[Entry]) -> Past | None:
+    if not history:
+        return None
+    metrics = {sample.metric.name: sample.metric for sample in run.samples}
+    return past(entry_of(run), history, metrics)
 
 
 def _roles(every: Sequence[Panel]) -> dict[Role, bool]:
