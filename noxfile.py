@@ -30,6 +30,7 @@ LOCKS = {
     "dev": ["pyproject.toml", "--group", "dev"],
     "browser": ["pyproject.toml", "--group", "browser"],
     "build": ["--group", "build"],
+    "docs": ["--group", "docs"],
     "nox": ["--group", "nox"],
     "lock": ["--group", "lock"],
 }
@@ -106,6 +107,19 @@ def reproducible(session: nox.Session) -> None:
     session.run(
         _python(session, "run"), "-m", "pytest", "-m", "slow", "tests/image", *session.posargs
     )
+
+
+@nox.session(requires=["dev"], default=False)
+def docs(session: nox.Session) -> None:
+    """Make a site of docs/, in site/; `-- --write` makes those pages first that the code makes."""
+    python = _python(session, "dev")
+    if "--write" in session.posargs:
+        root = {"PYTHONPATH": str(ROOT)}
+        session.run(python, "-m", "tests.reference", env=root, external=True)
+    session.install("--require-hashes", "-r", str(REQUIREMENTS / "docs.txt"))
+    session.run("mkdocs", "build", "--strict", "--clean", "--site-dir", "site")
+    tests = ("tests/reference", "tests/docs", "-m", "slow or not slow")
+    session.run(python, "-m", "pytest", *tests, env={"LAB_SITE": str(ROOT / "site")}, external=True)
 
 
 @nox.session(requires=["dev"], venv_backend="none", default=False)

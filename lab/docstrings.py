@@ -27,6 +27,11 @@ def of_member(member: Enum) -> str:
     return " ".join(paragraphs(_members(type(member)).get(member.name, "")))
 
 
+def of_field(kind: type, name: str) -> str:
+    """What stands below the field *name* where its class is written; empty if nothing does."""
+    return " ".join(paragraphs(_members(kind).get(name, "")))
+
+
 def paragraphs(docstring: str) -> tuple[str, ...]:
     """The paragraphs of *docstring*, each on a line, without the marks of reStructuredText."""
     plain = _ROLE.sub(r"\1", inspect.cleandoc(docstring)).replace("``", "`")
@@ -34,12 +39,15 @@ def paragraphs(docstring: str) -> tuple[str, ...]:
 
 
 @cache
-def _members(kind: type[Enum]) -> Mapping[str, str]:
+def _members(kind: type) -> Mapping[str, str]:
     (written,) = ast.parse(textwrap.dedent(inspect.getsource(kind))).body
     body = written.body if isinstance(written, ast.ClassDef) else []
     found: dict[str, str] = {}
     for statement, after in pairwise(body):
         match statement, after:
-            case ast.Assign(targets=[ast.Name(id=name)]), ast.Expr(value=ast.Constant(value=text)):
+            case (
+                ast.Assign(targets=[ast.Name(id=name)]) | ast.AnnAssign(target=ast.Name(id=name)),
+                ast.Expr(value=ast.Constant(value=text)),
+            ):
                 found[name] = str(text)
     return found

@@ -42,6 +42,8 @@ MEASURES = "measure"
 """The fixture of every scenario that records samples."""
 STORAGES = "storages"
 """The mark of a scenario that has a meaning on some storages only, which are its arguments."""
+MARKS = ("storages(name, ...): has a meaning on these storages only, and is asked nowhere else",)
+"""As pytest registers them."""
 STARTED = pytest.StashKey[tuple[datetime, float]]()
 """When an item was at its turn: UTC, and on the clock that never jumps."""
 VERDICT = pytest.StashKey[Verdict]()
@@ -85,8 +87,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     """Refuse wrong options before anything is collected."""
-    meaning = "storages(name, ...): has a meaning on these storages only, and is asked nowhere else"
-    config.addinivalue_line("markers", meaning)
+    for mark in MARKS:
+        config.addinivalue_line("markers", mark)
     try:
         Wishes.read(config.getoption)
     except LabError as error:

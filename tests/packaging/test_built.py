@@ -59,7 +59,14 @@ def test_the_sdist_has_what_the_tests_want(built: Built) -> None:
 
     folders = (*BESIDE, "lab", "docs", "requirements", "tests")
     wanted = {name for folder in folders for name in files_of(ROOT / folder)}
-    wanted |= {"noxfile.py", "run", "results/README.md", ".ci/run", ".github/workflows/nightly.yml"}
+    wanted |= {
+        "mkdocs.yml",
+        "noxfile.py",
+        "run",
+        "results/README.md",
+        ".ci/run",
+        ".github/workflows/nightly.yml",
+    }
     assert wanted - names == set()
     assert {name for name in names if name.startswith("results/")} == {"results/README.md"}
 
