@@ -89,7 +89,7 @@ def check_memory(topology: Topology) -> None:
     Raises:
         HostError: with what is wanted and what there is.
     """
-    wanted_mib = sum(node.memory_mib for node in topology.nodes) + MEMORY_RESERVE_MIB
+    wanted_mib = memory_wanted_mib(topology)
     free_mib = available_memory_mib()
     if wanted_mib > free_mib:
         raise HostError(
@@ -97,6 +97,11 @@ def check_memory(topology: Topology) -> None:
             f" this machine has {free_mib} MiB available",
             remedy="end what uses the memory, or choose a smaller topology with --topology",
         )
+
+
+def memory_wanted_mib(topology: Topology) -> int:
+    """What the nodes of *topology* take together, and what this machine needs beside them."""
+    return sum(node.memory_mib for node in topology.nodes) + MEMORY_RESERVE_MIB
 
 
 def check_disk(topology: Topology) -> None:

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lab import expectations
+from lab import expectations, host
 from lab.cluster import kit as kits
 from lab.errors import StoreError
 from lab.expectations import Expect
 from lab.forecast.cost import Kind
+from lab.forecast.memory import memory
 from lab.forecast.outlook import Doubt, forecast
 from lab.loader import load_topology
 from lab.planning import SEED_LIMIT, plan_of
@@ -91,9 +92,10 @@ def preview(
     doubts = tuple(_doubts(ahead.plan.plain_cells, ahead.kit))
     profile, is_emulated = ahead.profile, ahead.is_emulated
     alike = [run for run in every if _is_like(run, profile.name, is_emulated=is_emulated)]
+    alike = alike[:MOST_RUNS]
     return forecast(
         ahead.plan,
-        alike[:MOST_RUNS],
+        alike,
         kind=Kind(
             profile=profile,
             is_emulated=is_emulated,
@@ -102,6 +104,12 @@ def preview(
         machine=ahead.machine,
         doubts=doubts,
         precision=precision,
+        memory=memory(
+            host.memory_wanted_mib(ahead.topology),
+            host.available_memory_mib(),
+            runs=alike,
+            cells=ahead.plan.cell_names,
+        ),
     )
 
 

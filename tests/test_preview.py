@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from lab import command, preview
+from lab import command, host, preview
 from lab.errors import UsageError
+from lab.forecast.memory import Memory
 from lab.forecast.source import Source
 from lab.matrix import DEFAULT_CELLS, Cell
 from lab.options import Wishes
@@ -143,3 +144,19 @@ def test_noise_of_earlier_runs_decides_how_many_rounds_are_expected(tmp_path: Pa
     assert known["sequential_read"].typical.source is Source.ASSUMED
     assert known["tcp_out_goodput"].worst.spread > known["tcp_out_goodput"].typical.spread
     assert found.rounds == 20
+
+
+def test_memory_is_that_of_the_topology_and_of_the_largest_sandbox(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(host, "available_memory_mib", lambda: 9000)
+    nothing = told(tmp_path).memory
+    assert nothing == Memory(wanted_mib=4096 + 512, available_mib=9000)
+
+    FakeRun(cells=(*TWO, Cell.parse("veth+overlayfs+runc"))).write(tmp_path)
+    found = told(tmp_path, cells=str(TWO[1])).memory
+
+    assert found is not None
+    assert found.cell == str(TWO[1])
+    assert found.sandbox_bytes is not None
+    assert found.sandbox_bytes > 0

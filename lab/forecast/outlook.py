@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from lab.forecast.cost import Cost, costs, setup_seconds
+from lab.forecast.memory import Memory  # noqa: TC001 - msgspec reads the annotations
 from lab.forecast.noise import History
 from lab.forecast.source import Source  # noqa: TC001 - msgspec reads the annotations
 from lab.plan import Plan  # noqa: TC001 - msgspec reads the annotations
@@ -77,6 +78,8 @@ class Forecast(msgspec.Struct, frozen=True, kw_only=True):
     precision: float
     """Half-width of an interval that was wanted."""
     metrics: tuple[MetricReach, ...]
+    memory: Memory | None = None
+    """None if nobody has looked."""
 
 
 def forecast(
@@ -87,6 +90,7 @@ def forecast(
     machine: str,
     doubts: Sequence[Doubt] = (),
     precision: float | None = None,
+    memory: Memory | None = None,
 ) -> Forecast:
     """
     Tell what is to be expected of a run of *plan*, by *earlier* ones of its kind.
@@ -119,6 +123,7 @@ def forecast(
         comparisons=len(pairs) * len(plan.design.primary),
         precision=wanted,
         metrics=metrics,
+        memory=memory,
     )
 
 

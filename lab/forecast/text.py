@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections import Counter
+from itertools import chain
 from typing import TYPE_CHECKING
 
 import msgspec
 
 from lab.forecast.noise import ASSUMED_SD
 from lab.forecast.source import Source
-from lab.units import count, format_duration
+from lab.units import Unit, count, format_duration, format_value
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,14 +29,23 @@ NOISE = {
     Source.ASSUMED: "assumed: no noise is known; boots that vary by"
     f" {100 * ASSUMED_SD:.0f} % stand for it, and real ones may vary by several times that",
 }
+WIDTH = 80
 _COLUMNS = "  {:<22} {:>8} {:<8} {:>8} {:>9}  {}"
 
 
 def render(forecast: Forecast) -> str:
     """Write *forecast* as text, what would be run first."""
-    parts = (_what, _order, _doubts, _time, _reach)
-    blocks = ["\n".join(part(forecast)) for part in parts]
+    parts = (_what, _order, _doubts, _time, _memory, _reach)
+    blocks = ["\n".join(chain.from_iterable(map(_wrapped, part(forecast)))) for part in parts]
     return "\n\n".join(block for block in blocks if block) + "\n"
+
+
+def _wrapped(line: str) -> list[str]:
+    """*line* as it fits into the terminal; what goes on stands further in than it began."""
+    indent = " " * (len(line) - len(line.lstrip()) + 4)
+    return textwrap.wrap(
+        line, WIDTH, subsequent_indent=indent, break_on_hyphens=False, break_long_words=False
+    )
 
 
 def as_json(forecast: Forecast) -> str:
@@ -76,6 +87,7 @@ def _time(forecast: Forecast) -> Iterator[str]:
     if forecast.plan.rounds > forecast.rounds:
         told += f", {_minutes(forecast.most_s)} for all {forecast.plan.rounds}"
     yield f"{told}; a round takes {_minutes(forecast.round_s)}"
+    yield from _budget(forecast)
     counted = Counter(cost.source for cost in forecast.costs)
     for source in Source:
         if counted[source]:
@@ -84,9 +96,38 @@ def _time(forecast: Forecast) -> Iterator[str]:
         yield f"  earlier runs: {', '.join(forecast.runs)}"
 
 
+def _budget(forecast: Forecast) -> Iterator[str]:
+    design = forecast.plan.design
+    if design.budget_s is None:
+        return
+    told = f"  the budget of {_minutes(design.budget_s)}"
+    if design.min_rounds == design.max_rounds:
+        yield f"{told} adds no round: the profile or --rounds fix them"
+    elif forecast.rounds < design.min_rounds:
+        yield f"{told} ends before the {count(design.min_rounds, 'round')} that it takes at least"
+    elif forecast.rounds < forecast.plan.rounds:
+        yield f"{told} is enough for them: more rounds are begun only if results are imprecise"
+    else:
+        yield f"{told} is enough for all"
+
+
+def _memory(forecast: Forecast) -> Iterator[str]:
+    memory = forecast.memory
+    if memory is None:
+        return
+    is_enough = memory.wanted_mib <= memory.available_mib
+    yield (
+        f"memory: {memory.wanted_mib} MiB for the topology, {memory.available_mib} MiB are"
+        f" available{'' if is_enough else ': it would be refused'}"
+    )
+    if memory.sandbox_bytes is not None:
+        took = format_value(memory.sandbox_bytes, Unit.BYTE)
+        yield f"  a sandbox takes {took} at most: {memory.cell}, in earlier runs"
+
+
 def _reach(forecast: Forecast) -> Iterator[str]:
     if not forecast.metrics:
-        yield "nothing is compared: there are no two cells that would be"
+        yield from _nothing_judged(forecast)
         return
     least = forecast.plan.design.min_rounds
     yield (
@@ -99,6 +140,18 @@ def _reach(forecast: Forecast) -> Iterator[str]:
         yield from _of_metric(metric)
     sources = {reach.source for each in forecast.metrics for reach in (each.typical, each.worst)}
     yield from (f"  {told}" for source, told in NOISE.items() if source in sources)
+
+
+def _nothing_judged(forecast: Forecast) -> Iterator[str]:
+    """Why nothing is: no two cells, none that will work, or a run that only tests itself."""
+    design = forecast.plan.design
+    if not design.comparisons:
+        yield "nothing is compared: there are no two cells that would be"
+    elif design.judged:
+        yield "nothing is compared: of each two cells that would be, one is not expected to work"
+    else:
+        yield "only the run itself is tested:"
+        yield from (f"  {each.cell} against {each.baseline}" for each in design.comparisons)
 
 
 def _of_metric(metric: MetricReach) -> Iterator[str]:

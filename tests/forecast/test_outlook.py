@@ -6,9 +6,11 @@ from typing import Any
 import msgspec
 import pytest
 
+from lab.controls import Controls
 from lab.design import PRIMARY
 from lab.forecast import text
 from lab.forecast.cost import Kind
+from lab.forecast.memory import Memory
 from lab.forecast.outlook import Doubt, Forecast, forecast
 from lab.forecast.source import Source
 from lab.matrix import select
@@ -126,7 +128,8 @@ GOLDEN = """\
 standard: 5 rounds of 4 cells, seed 7
 node under kvm, as was asked
 added veth+overlayfs+runc: control: what virtiofs is read against
-added tcfilter+virtiofs+reference+twin: negative control: it is tcfilter+virtiofs+reference once more
+added tcfilter+virtiofs+reference+twin: negative control: it is
+    tcfilter+virtiofs+reference once more
 
 order, shuffled; of the first round:
     1  tcfilter+virtiofs+reference+twin             1 min 58 s
@@ -141,7 +144,8 @@ not expected to work:
 time: about 39 min for 5 rounds; a round takes 8 min
   4 cells: assumed: nothing of it was measured here
 
-the smallest change that 5 rounds would find, in four of five such runs, among 6 comparisons:
+the smallest change that 5 rounds would find, in four of five such runs, among 6
+    comparisons:
   metric                    noise            change  for ±5 %
   tcp_out_goodput          ±4.2 % assumed      11 %      6 r.
   tcp_round_trip_p50       ±4.2 % assumed      11 %      6 r.
@@ -149,12 +153,16 @@ the smallest change that 5 rounds would find, in four of five such runs, among 6
   random_read_4k           ±4.2 % assumed      11 %      6 r.
   random_write_4k_p99      ±4.2 % assumed      11 %      6 r.
   sequential_read          ±4.2 % assumed      11 %      6 r.
-  assumed: no noise is known; boots that vary by 3 % stand for it, and real ones may vary by several times that
-"""  # noqa: E501 - as it is printed
+  assumed: no noise is known; boots that vary by 3 % stand for it, and real ones
+      may vary by several times that
+"""
 
 
 def test_a_forecast_is_told_in_lines() -> None:
-    assert text.render(told(planned("standard"), doubts=("macvtap+9p+reference",))) == GOLDEN
+    shown = text.render(told(planned("standard"), doubts=("macvtap+9p+reference",)))
+
+    assert shown == GOLDEN
+    assert max(map(len, shown.splitlines())) <= 80
 
 
 def test_a_plan_that_compares_nothing_says_so() -> None:
@@ -162,6 +170,60 @@ def test_a_plan_that_compares_nothing_says_so() -> None:
 
     assert shown.startswith("smoke: 1 round of 1 cell, seed 7\n")
     assert shown.endswith("nothing is compared: there are no two cells that would be\n")
+
+
+@pytest.mark.parametrize(
+    ("controls", "variant"), [(Controls.TWIN, "twin"), (Controls.HANDICAP, "handicap")]
+)
+def test_a_run_that_only_tests_itself_says_by_what(controls: Controls, variant: str) -> None:
+    cell = "tcfilter+virtiofs+reference"
+    shown = text.render(told(planned("standard", cell, controls=controls)))
+
+    assert shown.endswith(f"only the run itself is tested:\n  {cell}+{variant} against {cell}\n")
+    assert "nothing is compared" not in shown
+
+
+def test_a_comparison_with_what_does_not_work_is_said_to_be_none() -> None:
+    plan = planned("standard", TWO, controls=Controls.NONE)
+    shown = text.render(told(plan, doubts=("macvtap+virtiofs+reference",)))
+
+    assert "of each two cells that would be, one is not expected" in shown
+
+
+@pytest.mark.parametrize(
+    ("profile", "budget_s", "said"),
+    [
+        (
+            "smoke",
+            2 * HOUR,
+            "the budget of 120 min adds no round: the profile or --rounds fix them",
+        ),
+        ("standard", 0.1 * HOUR, "the budget of 6 min ends before the 5 rounds that it takes"),
+        ("standard", 2 * HOUR, "the budget of 120 min is enough for them: more rounds"),
+        ("standard", 100 * HOUR, "the budget of 6000 min is enough for them"),
+    ],
+)
+def test_what_a_budget_does_is_said(profile: str, budget_s: float, said: str) -> None:
+    assert f"\n  {said}" in text.render(told(planned(profile, budget_s=budget_s)))
+
+
+def test_a_budget_for_all_rounds_is_said() -> None:
+    plan = planned("standard", budget_s=100 * HOUR)
+    shown = text.render(msgspec.structs.replace(told(plan), rounds=plan.rounds))
+
+    assert "\n  the budget of 6000 min is enough for all\n" in shown
+
+
+def test_memory_is_told_with_what_sandboxes_took() -> None:
+    found = msgspec.structs.replace(
+        told(planned("standard")),
+        memory=Memory(wanted_mib=4608, available_mib=4000, cell="c", sandbox_bytes=2.0**28),
+    )
+
+    assert (
+        "\nmemory: 4608 MiB for the topology, 4000 MiB are available: it would be refused\n"
+        "  a sandbox takes 256 MiB at most: c, in earlier runs\n"
+    ) in text.render(found)
 
 
 def test_rounds_that_may_not_be_needed_and_a_doubtful_order_are_told() -> None:
