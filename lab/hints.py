@@ -38,7 +38,7 @@ _PAGE = """\
 # Hints
 
 What is known of failures by what was said of them. The lab shows the same beside an error, and
-beside what failed in a run. This page is made of `lab/hints.toml` by `python -m tests.test_hints`.
+beside what failed in a run. This page is made of `lab/hints.toml` by `nox -s docs -- --write`.
 
 {contents}
 

@@ -1,12 +1,7 @@
-"""
-What is known of failures, and the page that is made of it.
-
-``python -m tests.test_hints`` writes docs/hints.md anew.
-"""
+"""What is known of failures; that docs/reference/hints.md is made of it, tests/reference holds."""
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -19,9 +14,10 @@ from lab.runtime.vmexits import Exits
 from lab.storage import ninep
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from lab.hints import Hint
 
-PAGE = Path(__file__).parents[1] / "docs" / "hints.md"
 EVERY = hints.load()
 ONE = """
 [[hint]]
@@ -93,17 +89,9 @@ def test_a_wrong_line_is_named(tmp_path: Path, old: str, new: str, problem: str)
         hints.load(path)
 
 
-def test_the_page_is_made_of_the_file() -> None:
-    assert PAGE.read_text(encoding="utf-8") == hints.page()
-
-
 def test_the_page_has_every_source() -> None:
     page = hints.page()
 
     for hint in EVERY:
         assert f"## {hint.id}\n\n{hint.cause}\n" in page
         assert f"Source: {hint.source}." in page
-
-
-if __name__ == "__main__":
-    PAGE.write_text(hints.page(), encoding="utf-8")

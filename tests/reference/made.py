@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from lab import hints
 from tests.reference import cells, cli, outcomes, pytest_side, results
 from tests.reference.picture import pictures
 
@@ -11,6 +12,7 @@ DOCS = Path(__file__).parents[2] / "docs"
 PAGES = {
     "cells": cells.text,
     "cli": cli.text,
+    "hints": hints.page,
     "outcomes": outcomes.text,
     "results": results.text,
     "scenarios": pytest_side.text,
