@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from lab import audit, labs, lease, owner, prepare, source
+from lab import audit, elsewhere, labs, lease, owner, prepare, source
 from lab.bench import Bench
 from lab.cluster import kit as kits
 from lab.environment import environment
@@ -79,6 +79,7 @@ def decide(
         ImageError: if an image cannot be built.
     """
     topology = load_topology(wishes.topology)
+    elsewhere.require_here(topology, own_uri=default_uri(), choice=wishes.topology)
     choose = kits.choose_for_cluster if topology.is_cluster else kits.choose
     cells, kit = choose(wishes.cells, directory=wishes.artefacts, lock_file=wishes.lock, say=say)
     if not lease.queue():  # whoever has this machine now gives its room back in time

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
+from itertools import takewhile
 from pathlib import Path
 
 import msgspec
@@ -11,8 +12,11 @@ import msgspec
 from lab.decode import DecodeError, toml_as
 from lab.errors import TopologyError
 from lab.places import TOPOLOGIES
+from lab.toml_lines import line_of
 from lab.topology import Binary, DataNetwork, NodeSpec, SandboxSpec, Topology
 
+DIRECTIVE = "#:"
+"""Begins a line that tells an editor of the schema, and a reader nothing (Taplo's directives)."""
 _UNKNOWN_FIELD = re.compile(r"unknown field `(?P<key>[^`]+)`")
 
 
@@ -23,7 +27,7 @@ def load_topology(name: str, *, folder: Path = TOPOLOGIES) -> Topology:
     Raises:
         TopologyError: if there is none of that name, or its file is wrong.
     """
-    path = Path(name) if name.endswith(".toml") else folder / f"{name}.toml"
+    path = _path_of(name, folder)
     try:
         raw = path.read_bytes()
     except (FileNotFoundError, NotADirectoryError):
@@ -34,7 +38,26 @@ def load_topology(name: str, *, folder: Path = TOPOLOGIES) -> Topology:
     try:
         return toml_as(raw, Topology)
     except DecodeError as error:
-        raise TopologyError(f"{path}: {error}", remedy=_remedy(str(error))) from error
+        line = line_of(str(error), raw.decode(errors="replace"))
+        where = f"{path}:{line}" if line else f"{path}"
+        raise TopologyError(f"{where}: {error}", remedy=_remedy(str(error))) from error
+
+
+def purpose_of(name: str, *, folder: Path = TOPOLOGIES) -> str:
+    """
+    The first sentence of the comment at the head of a topology's file; empty without one.
+
+    Raises:
+        OSError: if there is no such file.
+    """
+    lines = _path_of(name, folder).read_text(encoding="utf-8", errors="replace").splitlines()
+    head = takewhile(lambda line: line.startswith("#"), lines)
+    told = " ".join(line[1:].strip() for line in head if not line.startswith(DIRECTIVE))
+    return re.split(r"(?<=[.:]) ", told)[0].rstrip(":.")
+
+
+def _path_of(name: str, folder: Path) -> Path:
+    return Path(name) if name.endswith(".toml") else folder / f"{name}.toml"
 
 
 def _no_such_topology(name: str, folder: Path) -> TopologyError:

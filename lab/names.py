@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 
 _WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,199}")
-_PATH = re.compile(r"(/[A-Za-z0-9_][A-Za-z0-9._+-]*)+")
+PATH = re.compile(r"(/[A-Za-z0-9_][A-Za-z0-9._+-]*)+")
 _MAC = re.compile(r"[0-9a-f]{2}(:[0-9a-f]{2}){5}")
 
 
@@ -31,7 +31,7 @@ def path(text: str) -> str:
     Raises:
         ValueError: if it cannot.
     """
-    return _checked(text, _PATH, "a plain path from the root")
+    return _checked(text, PATH, "a plain path from the root")
 
 
 def mac(text: str) -> str:

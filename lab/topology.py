@@ -6,11 +6,24 @@ import hashlib
 import re
 from enum import StrEnum
 from ipaddress import IPv4Address, IPv4Network
+from itertools import islice
+from typing import Annotated
 
 import msgspec
 
 from lab import names
 from lab.matrix import CONTROLS, KATA, Runtime, own_runtimes
+
+
+def _shown(**constraints: object) -> msgspec.Meta:
+    """What the schema says of a field, so that editors know; the checks below say it better."""
+    return msgspec.Meta(extra_json_schema=constraints)
+
+
+def _without_names(pattern: re.Pattern[str]) -> str:
+    """*pattern* as JSON Schema wants it: of the whole text, and as JavaScript writes it."""
+    return f"^{re.sub(r'[(][?]P<[a-z]+>', '(', pattern.pattern)}$"
+
 
 HOST_NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 MIN_MEMORY_MIB = 1024
@@ -20,6 +33,15 @@ MIN_CONTROL_PLANE_CPUS = 2
 """kubeadm refuses fewer processors (preflight, NumCPU)."""
 BENCHMARKS = IPv4Network("198.18.0.0/15")
 """The range that RFC 2544 reserves for benchmarks: no address of a bench is anybody else's."""
+URI = re.compile(
+    r"qemu(\+ssh://(?P<login>([a-z_][a-z0-9_-]*@)?(?P<host>[A-Za-z0-9][A-Za-z0-9.-]*))"
+    r"(:(?P<port>[0-9]{1,5}))?|://)/(?P<daemon>system|session)"
+)
+
+Name = Annotated[str, _shown(pattern=_without_names(HOST_NAME))]
+Positive = Annotated[int, _shown(minimum=1)]
+Path = Annotated[str, _shown(pattern=_without_names(names.PATH))]
+Address = Annotated[str, _shown(format="ipv4")]
 
 
 class Cluster(StrEnum):
@@ -44,6 +66,7 @@ class DataNetwork(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     """The isolated network between the nodes; nothing else is on it."""
 
     subnet: str
+    """Its addresses, within 198.18.0.0/15, the range that is reserved for benchmarks."""
 
     def __post_init__(self) -> None:
         try:
@@ -62,14 +85,21 @@ class DataNetwork(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 class NodeSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A virtual machine of the bench, in which sandboxes run."""
 
-    name: str
-    cpus: int
-    memory_mib: int
-    pool_gib: int
-    """Size of the second disk, which holds the thin pool of the devmapper storages."""
+    name: Name
+    """Its host name."""
+    cpus: Positive
+    """Virtual processors."""
+    memory_mib: Annotated[int, _shown(minimum=MIN_MEMORY_MIB)]
+    """Memory; half of it at most is for guests."""
+    pool_gib: Positive
+    """
+    Size of the second disk: one half holds containerd's images, the other the thin pool of the
+    devmapper storages.
+    """
     role: Role = Role.SINGLE
-    address: str | None = None
-    """On the data network, where there is one."""
+    """What it is to the cluster: of several nodes one is the control plane, the others workers."""
+    address: Address | None = None
+    """On the data network, where there is one; without it the first that is free."""
 
     def __post_init__(self) -> None:
         if not HOST_NAME.fullmatch(self.name):
@@ -89,8 +119,10 @@ class NodeSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 class SandboxSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The size of a sandbox's guest."""
 
-    cpus: int = 1
-    memory_mib: int = 512
+    cpus: Positive = 1
+    """Virtual processors."""
+    memory_mib: Annotated[int, _shown(minimum=MIN_SANDBOX_MIB)] = 512
+    """Memory; a node has at least twice as much."""
 
     def __post_init__(self) -> None:
         if self.cpus < 1:
@@ -104,7 +136,8 @@ class SandboxSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 class Binary(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A program inside the node, by its path there."""
 
-    binary: str
+    binary: Path
+    """Where it is."""
 
     def __post_init__(self) -> None:
         names.path(self.binary)  # it becomes part of shell lines
@@ -115,18 +148,36 @@ class Topology(
 ):
     """One bench: its nodes, the size of its sandboxes, and the programs that run them."""
 
-    name: str
-    nodes: tuple[NodeSpec, ...]
+    name: Name
+    """What the bench is called, in the names of its machines and in the report."""
+    nodes: Annotated[tuple[NodeSpec, ...], _shown(minItems=1)]
+    """The machines: one, or a control plane and the workers of Kubernetes."""
     cluster: Cluster = Cluster.NONE
+    """What starts sandboxes: `none`, the lab itself, or `kubernetes`, for which they are pods."""
     data_network: DataNetwork | None = None
+    """The isolated network between nodes, where there are several."""
     sandbox: SandboxSpec = SandboxSpec()
+    """The size of each sandbox's guest."""
     qemu: Binary = Binary(binary="/usr/bin/qemu-system-x86_64")
+    """The QEMU that starts sandboxes, as a path inside the node."""
     virtiofsd: Binary = Binary(binary="/usr/libexec/virtiofsd")
+    """The virtiofsd beside it."""
+    uri: Annotated[str, _shown(pattern=_without_names(URI))] | None = None
+    """
+    The libvirt that the bench belongs to, if not just that of whoever runs the lab. The lab runs on
+    that machine itself.
+    """
 
     def __post_init__(self) -> None:
         if not HOST_NAME.fullmatch(self.name):
             raise ValueError(f"{self.name!r} cannot name machines: use a-z, 0-9 and inner dashes")
+        if self.uri is not None and not URI.fullmatch(self.uri):
+            raise ValueError(
+                f"uri: {self.uri!r} is neither qemu:///system, nor qemu+ssh://USER@HOST/system,"
+                " nor one of these with session"
+            )
         self._check_roles()
+        msgspec.structs.force_setattr(self, "nodes", self._with_addresses())
         self._check_addresses()
         if self.is_cluster:
             self._check_control_plane()
@@ -141,7 +192,9 @@ class Topology(
     @property
     def digest(self) -> str:
         """What tells it from another of its name."""
-        return hashlib.sha256(msgspec.json.encode(self)).hexdigest()[:12]
+        described = msgspec.to_builtins(self)
+        del described["uri"]  # where it is made says nothing of what it is
+        return hashlib.sha256(msgspec.json.encode(described)).hexdigest()[:12]
 
     @property
     def is_cluster(self) -> bool:
@@ -172,6 +225,19 @@ class Topology(
     def runtimes(self) -> tuple[Runtime, ...]:
         """The runtimes that the bench can have, Kata's if it has their artefacts."""
         return (*self.controls, *KATA, *(() if self.is_cluster else own_runtimes()))
+
+    def _with_addresses(self) -> tuple[NodeSpec, ...]:
+        """The nodes, each without an address with the first one that is free."""
+        if self.data_network is None or len(self.nodes) == 1:
+            return self.nodes
+        taken = {IPv4Address(node.address) for node in self.nodes if node.address is not None}
+        # No more are looked at than may be needed: a subnet can have 131070 of them.
+        hosts = islice(self.data_network.range.hosts(), 2 * len(self.nodes))
+        free = (str(address) for address in hosts if address not in taken)
+        return tuple(
+            msgspec.structs.replace(node, address=node.address or next(free, None))
+            for node in self.nodes
+        )
 
     def _check_roles(self) -> None:
         roles = [node.role for node in self.nodes]

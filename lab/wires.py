@@ -102,6 +102,11 @@ def laid(topology: Topology, ports: Sequence[int]) -> dict[str, tuple[DataLink, 
     return links
 
 
+def bridge_mac(number: int) -> str:
+    """The MAC address of the bridge in the node of that *number*, from 0."""
+    return _MAC.format(wire=0, end=number + 1)
+
+
 def configuration(topology: Topology, name: str, links: Sequence[DataLink]) -> dict[str, str]:
     """
     What systemd-networkd is told on the node called *name*, whose ends of the wires are *links*.
@@ -114,7 +119,7 @@ def configuration(topology: Topology, name: str, links: Sequence[DataLink]) -> d
         return {}
     number = [node.name for node in topology.nodes].index(name)
     prefix = topology.data_network.range.prefixlen
-    mac = _MAC.format(wire=0, end=number + 1)
+    mac = bridge_mac(number)
     return {
         "network.netdev.60-data": _BRIDGE_DEVICE.format(
             bridge=BRIDGE, mac=mac, mtu_bytes=MTU_BYTES

@@ -20,7 +20,7 @@ LAYERS = """
     campaign nightly conformance doctor explain pytest_plugin fixtures
     report
     measure session looks
-    preview forecast
+    preview forecast shape
     acceptance again analysis bench comparability compare environment gc history launch merge \
     resume screen status trial
     diagnosis provider this_machine inside consoles pause
@@ -29,8 +29,9 @@ LAYERS = """
     machine labs disks wires watch
     host image node virt network storage tools ledger scratch lease noise cost processes questions \
     stopwatch system handicap source scenario_places
-    topology matrix axis outcome expectations hints judgement posix faults sample stats \
-    contamination gates plan planning design controls shards repeats loader records options profile
+    topology topology_schema elsewhere toml_lines matrix axis outcome expectations hints judgement \
+    posix faults sample stats contamination gates plan planning design controls shards repeats \
+    loader records options profile
     command wait files owner interrupt together
     errors units decode names redact text docstrings places extensions
 """

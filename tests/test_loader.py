@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 import pytest
@@ -105,9 +106,28 @@ def test_a_wrong_file_is_named_with_the_key_and_what_was_meant(
     with pytest.raises(TopologyError) as caught:
         load_topology(str(file))
 
-    assert caught.value.problem.startswith(f"{file}: ")
+    assert re.match(rf"{re.escape(str(file))}(:\d+)?: ", caught.value.problem)
     assert problem in caught.value.problem
     assert remedy in caught.value.remedy
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        (GOOD.replace("cpus = 1", "cpus = 1.5"), 5),
+        (GOOD.replace("memory_mib", "memory"), 6),
+        (GOOD.replace("cpus = 1", "cpus = 0"), 3),
+        (GOOD + "[sandbox]\ncpus = 0\n", 8),
+        (GOOD.replace("= 1", "="), 5),
+    ],
+)
+def test_a_wrong_file_is_named_with_the_line(file: Path, text: str, line: int) -> None:
+    file.write_text(text)
+
+    with pytest.raises(TopologyError) as caught:
+        load_topology(str(file))
+
+    assert caught.value.problem.startswith(f"{file}:{line}: ")
 
 
 def test_what_is_no_text_is_a_wrong_file(file: Path) -> None:

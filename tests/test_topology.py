@@ -88,6 +88,7 @@ WORKER = NodeSpec(
     name="worker-1", cpus=1, memory_mib=2048, pool_gib=8, role=Role.WORKER, address="198.18.1.2"
 )
 NETWORK = DataNetwork(subnet="198.18.1.0/24")
+SMALL = DataNetwork(subnet="198.18.1.1/32")
 
 
 def cluster(*nodes: NodeSpec, network: DataNetwork | None = None) -> Topology:
@@ -141,7 +142,12 @@ def test_without_a_cluster_the_labs_own_runtimes_are_there_as_well() -> None:
         ((changed(NODE, address="198.18.1.1"),), None, "has addresses to give"),
         ((changed(NODE, address="198.18.1.1"),), NETWORK, "has a data_network, and one node"),
         ((CONTROL, changed(WORKER, name="control-1")), NETWORK, "two nodes called control-1"),
-        ((CONTROL, changed(WORKER, address=None)), NETWORK, "worker-1 has no address in 198.18"),
+        ((CONTROL, changed(WORKER, address="198.18.0.2")), NETWORK, "worker-1 has no address in"),
+        (
+            (CONTROL, changed(WORKER, address=None)),
+            SMALL,
+            "worker-1 has no address in 198.18.1.1/32",
+        ),
         ((CONTROL, changed(WORKER, address="198.18.2.2")), NETWORK, "has no address in"),
         ((CONTROL, changed(WORKER, address="198.18.1.1")), NETWORK, "one address to two nodes"),
         ((changed(CONTROL, memory_mib=2048), WORKER), NETWORK, "give it 2 cpus and 3072 MiB"),
@@ -153,6 +159,45 @@ def test_what_no_cluster_can_be(
 ) -> None:
     with pytest.raises(ValueError, match=problem):
         cluster(*nodes, network=network)
+
+
+def test_a_node_without_an_address_has_the_first_that_is_free() -> None:
+    names = ("worker-1", "worker-2", "worker-3")
+    workers = [changed(WORKER, name=name, address=None) for name in names]
+    workers[1] = changed(workers[1], address="198.18.1.3")
+    made = cluster(changed(CONTROL, address=None), *workers, network=NETWORK)
+
+    addresses = [node.address for node in made.nodes]
+    assert addresses == ["198.18.1.1", "198.18.1.2", "198.18.1.3", "198.18.1.4"]
+
+
+def test_a_computed_address_is_as_good_as_one_that_is_written() -> None:
+    bare = cluster(*(changed(n, address=None) for n in (CONTROL, WORKER)), network=NETWORK)
+
+    assert bare == cluster(CONTROL, WORKER, network=NETWORK)
+    assert bare.digest == cluster(CONTROL, WORKER, network=NETWORK).digest
+
+
+@pytest.mark.parametrize(
+    "uri",
+    ["qemu:///system", "qemu:///session", "qemu+ssh://bench.example/system",
+     "qemu+ssh://root@bench-1:2222/session"],
+)  # fmt: skip
+def test_where_a_bench_belongs_says_nothing_of_what_it_is(uri: str) -> None:
+    plain = Topology(name="t", nodes=(NODE,))
+
+    assert Topology(name="t", nodes=(NODE,), uri=uri).digest == plain.digest
+
+
+@pytest.mark.parametrize(
+    "uri",
+    ["", "qemu", "qemu:///", "qemu://bench/system", "qemu+ssh:///system", "qemu+tcp://b/system",
+     "qemu+ssh://b/system?keyfile=x", "qemu+ssh://-oProxyCommand=x/system", "qemu+ssh://a b/system",
+     "xen:///system"],
+)  # fmt: skip
+def test_a_uri_is_of_qemu_here_or_by_ssh(uri: str) -> None:
+    with pytest.raises(ValueError, match=r"uri: .* is neither qemu:///system, nor qemu\+ssh"):
+        Topology(name="t", nodes=(NODE,), uri=uri)
 
 
 def test_nodes_have_a_data_network_of_benchmarks_only() -> None:

@@ -23,6 +23,7 @@ from lab.verbs import (
     look,
     measure,
     setup,
+    topology,
 )
 from lab.verbs.parser import Verbs, new_parser
 
@@ -39,6 +40,7 @@ FAMILIES = (
     inside,
     doctor,
     setup,
+    topology,
     artefacts,
     completion,
 )

@@ -24,6 +24,9 @@ TELLING = (
     "verify",
     "completion --names runs",
     "logs",
+    "topology",
+    "topology check embedded",
+    "topology show k8s-calico-kata",
 )
 """Verbs that compute (compare, plan, report) or ask libvirt (doctor, gc) are not among them."""
 ROOT = Path(__file__).parents[2]
