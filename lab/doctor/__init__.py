@@ -2,7 +2,8 @@
 What this machine offers and lacks, a fact a line: why it matters, what it unlocks, what mends it.
 
 One module a subject; each has a function that looks and returns findings. They build, start and
-change nothing, and boot no node: whether KVM runs one is known from the last run that tried.
+change nothing: whether KVM runs a node is known from the last run that tried, unless it is to be
+tried now.
 """
 
 from __future__ import annotations
@@ -14,16 +15,28 @@ from lab.doctor.finding import Finding, Fix, State
 from lab.errors import LabError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable
 
 __all__ = ["Finding", "Fix", "State", "examine", "mend"]
 
-_SUBJECTS = (packages, hardware, room, virt, image, ports, artefacts)
 
+def examine(*, tries_kvm: bool = False) -> tuple[Finding, ...]:
+    """
+    Look at all that runs need; build nothing, and start nothing that nobody asked for.
 
-def examine() -> tuple[Finding, ...]:
-    """Look at all that runs need; build and start nothing."""
-    return (*_every(), *packages.browser())
+    Args:
+        tries_kvm: Whether to boot the node's kernel under KVM, for seconds, if no run has yet.
+    """
+    return (
+        *packages.findings(),
+        *hardware.findings(tries_kvm=tries_kvm),
+        *room.findings(),
+        *virt.findings(),
+        *image.findings(),
+        *ports.findings(),
+        *artefacts.findings(),
+        *packages.browser(),
+    )
 
 
 def mend(findings: Iterable[Finding], *, say: Callable[[str], None]) -> None:
@@ -39,8 +52,3 @@ def mend(findings: Iterable[Finding], *, say: Callable[[str], None]) -> None:
             fix.apply(say)
         except LabError as error:
             say(f"not mended: {error}")
-
-
-def _every() -> Iterator[Finding]:
-    for subject in _SUBJECTS:
-        yield from subject.findings()

@@ -8,13 +8,15 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lab import hints, host, system
+from lab import hints, host, lease, system
 from lab.doctor import image
 from lab.doctor.finding import Finding, Fix, State
 from lab.errors import LabError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+    from lab.image.build import NodeImage
 
 CPUINFO = Path("/proc/cpuinfo")
 MODULES = Path("/sys/module")
@@ -25,13 +27,18 @@ WHY = "runs nodes at the hardware's speed; emulated ones work, and no figure is 
 UNLOCKS = "--accel kvm for every cell, and --profile standard by default"
 
 
-def findings() -> Iterator[Finding]:
-    """KVM as it was really tried, and its switch for nesting."""
+def findings(*, tries_kvm: bool = False) -> Iterator[Finding]:
+    """
+    KVM as it was really tried, and its switch for nesting.
+
+    Args:
+        tries_kvm: Whether to try it now if that is not known; it takes seconds.
+    """
     problem = host.kvm_device_problem()
     if problem:
         yield _no_device(problem)
         return
-    yield _tried()
+    yield _tried(_try if tries_kvm else host.known_kvm_problem)
     yield from _nesting()
 
 
@@ -48,21 +55,28 @@ def _no_device(problem: str) -> Finding:
     return _finding(f"{problem.partition(' (')[0]}: nodes are emulated", mend=mend, fix=fix)
 
 
-def _tried() -> Finding:
-    """What the last run that has tried it has found; nothing is booted here."""
+def _tried(ask: Callable[[NodeImage], str | None]) -> Finding:
+    """What *ask* tells of a trial with the node's own kernel."""
     try:
         images = image.built()
-        found = host.known_kvm_problem(images.node) if images else None
+        found = ask(images.node) if images else None
     except LabError as error:
-        return _finding(f"whether it was tried is not known: {error.problem}", mend=error.remedy)
+        return _finding(f"whether it works is not known: {error.problem}", mend=error.remedy)
     if found is None:
-        fact = "/dev/kvm can be opened; the next run boots the node's own kernel under it"
+        when = "`lab doctor --try` or the next run" if images else "the next run"
+        fact = f"/dev/kvm can be opened; {when} boots the node's own kernel under it"
         return Finding(subject=SUBJECT, fact=fact, why=WHY, unlocks=UNLOCKS)
     if not found:
         fact = "tried: the node's own kernel comes up under /dev/kvm, and can nest"
         return Finding(subject=SUBJECT, fact=fact, why=WHY, unlocks=UNLOCKS)
     known = " ".join(hint.mend for hint in hints.of(found))
     return _finding(f"tried: {found}; nodes are emulated", mend=known or "use another machine")
+
+
+def _try(node: NodeImage) -> str:
+    """Boot the node's kernel, beside others but not beside one who measures."""
+    with lease.leased("trying KVM", is_alone=False, say=lambda _line: None, waits=False):
+        return host.kvm_problem(node)
 
 
 def _nesting() -> Iterator[Finding]:

@@ -23,6 +23,12 @@ def add(verbs: Verbs) -> None:
     one = verbs.add(
         "doctor", _doctor, "say what this machine offers and what it lacks", group=Group.SET_UP
     )
+    one.add_argument(
+        "--try",
+        dest="tries_kvm",
+        action="store_true",
+        help="boot the node's kernel under KVM, if no run has yet",
+    )
     how = one.add_mutually_exclusive_group()
     how.add_argument(
         "--fix", action="store_true", help="do what is safe of what mends it, then look again"
@@ -34,10 +40,10 @@ def _doctor(arguments: argparse.Namespace) -> int:
     from lab import doctor  # noqa: PLC0415 - the quick verbs must stay quick
     from lab.doctor import State  # noqa: PLC0415
 
-    findings = doctor.examine()
+    findings = doctor.examine(tries_kvm=arguments.tries_kvm)
     if arguments.fix and any(finding.fix for finding in findings):
         doctor.mend(findings, say=print)
-        findings = doctor.examine()
+        findings = doctor.examine(tries_kvm=arguments.tries_kvm)
     print(_as_json(findings) if arguments.json else "\n".join(_lines(findings)))
     return BAD if any(finding.state is State.LACK for finding in findings) else OK
 

@@ -10,6 +10,7 @@ from lab import hints, host, system
 from lab.doctor import hardware, image
 from lab.doctor.finding import Finding, State
 from lab.errors import ImageError
+from tests.test_lease import LAB, other
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -82,7 +83,9 @@ def test_a_kvm_that_nobody_has_tried_is_not_yet_trusted(monkeypatch: pytest.Monk
     finding = tried(monkeypatch, None)
 
     assert finding.state is State.GOOD
-    assert "the next run boots the node's own kernel under it" in finding.fact
+    assert finding.fact.endswith(
+        "`lab doctor --try` or the next run boots the node's own kernel under it"
+    )
 
 
 def test_a_kvm_before_any_image_is_not_tried(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -97,6 +100,36 @@ def test_a_kvm_that_ran_a_node_is_good(monkeypatch: pytest.MonkeyPatch) -> None:
 
     assert finding.state is State.GOOD
     assert finding.fact.startswith("tried: the node's own kernel comes up")
+
+
+def test_a_kvm_is_tried_if_it_is_asked_for(machine: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LAB_LEASES", str(machine / "leases"))
+    host.KVM.touch()
+    monkeypatch.setattr(image, "built", Built)
+    monkeypatch.setattr(host, "known_kvm_problem", lambda _node: None)
+    monkeypatch.setattr(host, "kvm_problem", lambda _node: "it hangs")
+
+    (finding,) = hardware.findings(tries_kvm=True)
+
+    assert finding.fact == "tried: it hangs; nodes are emulated"
+
+
+def test_kvm_is_not_tried_beside_one_who_measures(
+    machine: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LAB_LEASES", str(machine / "leases"))
+    monkeypatch.setenv("PYTHONPATH", str(LAB))
+    host.KVM.touch()
+    monkeypatch.setattr(image, "built", Built)
+    monkeypatch.setattr(host, "kvm_problem", lambda _node: pytest.fail("it was tried"))
+
+    with other("measuring into here", "alone") as first:
+        assert first.next_line() == "granted"
+        (finding,) = hardware.findings(tries_kvm=True)
+
+    assert finding.state is State.LESS
+    assert finding.fact.startswith("whether it works is not known: ")
+    assert "in use: measuring into here" in finding.fact
 
 
 @pytest.mark.parametrize(
@@ -124,7 +157,7 @@ def test_images_that_cannot_be_read_are_said(monkeypatch: pytest.MonkeyPatch) ->
     host.KVM.touch()
     monkeypatch.setattr(image, "built", fails)
 
-    assert only().fact == "whether it was tried is not known: the lock is wrong"
+    assert only().fact == "whether it works is not known: the lock is wrong"
     assert only().mend == "lock again"
 
 

@@ -36,7 +36,7 @@ LACK = Finding(
 def found(monkeypatch: pytest.MonkeyPatch, *rounds: Sequence[Finding]) -> None:
     """What is found each time that somebody looks."""
     left = list(rounds)
-    monkeypatch.setattr(doctor, "examine", lambda: tuple(left.pop(0)))
+    monkeypatch.setattr(doctor, "examine", lambda **_: tuple(left.pop(0)))
 
 
 @pytest.mark.parametrize(
@@ -108,6 +108,22 @@ def test_fix_with_nothing_to_mend_looks_once(
 
     assert main(["doctor", "--fix"]) == 1
     assert "mending" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("words", "tries"), [([], False), (["--try"], True)])
+def test_kvm_is_tried_where_it_is_asked_for(
+    monkeypatch: pytest.MonkeyPatch, *, words: list[str], tries: bool
+) -> None:
+    asked: list[bool] = []
+
+    def examine(*, tries_kvm: bool) -> tuple[Finding, ...]:
+        asked.append(tries_kvm)
+        return (GOOD,)
+
+    monkeypatch.setattr(doctor, "examine", examine)
+
+    assert main(["doctor", *words]) == 0
+    assert asked == [tries]
 
 
 def test_what_programs_read_is_not_mixed_with_what_a_mend_says() -> None:
