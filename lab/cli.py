@@ -8,6 +8,7 @@ import os
 import signal
 import sys
 from contextlib import contextmanager
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from lab import verbs
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
     from lab.verbs.parser import Verb
 
+WIDTH = 80
 _DISK_FULL = {errno.ENOSPC, errno.EDQUOT}
 
 
@@ -83,8 +85,8 @@ def _complain(error: LabError) -> None:
 
     # Much of it is what guests, nodes and tools have said.
     said = clean(told(error))
-    known = "".join(f"  {line}\n" for hint in hints.of(said) for line in hint.lines())
-    sys.stderr.write(f"lab: {said}\n{known}")
+    known = (hint.lines(indent="  ", width=WIDTH) for hint in hints.of(said))
+    sys.stderr.write("\n".join((f"lab: {said}", *chain.from_iterable(known))) + "\n")
 
 
 if __name__ == "__main__":

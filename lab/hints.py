@@ -8,6 +8,7 @@ a cell to work is no failure, and stands in :mod:`lab.expectations`.
 from __future__ import annotations
 
 import re
+import textwrap
 from functools import cache
 from pathlib import Path
 from typing import Annotated
@@ -68,9 +69,20 @@ class Hint(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
         """Whether *text* says what this is about."""
         return re.search(self.pattern, text) is not None
 
-    def lines(self) -> tuple[str, str]:
-        """The cause, and the mend, as they stand beside an error."""
-        return f"hint: {self.cause}", f"mend: {self.mend}"
+    def lines(self, *, indent: str, width: int) -> list[str]:
+        """The cause, and the mend, as they stand beside an error on a terminal."""
+        return [
+            line
+            for told in (f"hint: {self.cause}", f"mend: {self.mend}")
+            for line in textwrap.wrap(
+                told,
+                width,
+                initial_indent=indent,
+                subsequent_indent=f"{indent}  ",
+                break_on_hyphens=False,
+                break_long_words=False,
+            )
+        ]
 
 
 class _File(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename={"hints": "hint"}):

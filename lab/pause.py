@@ -7,6 +7,7 @@ import sys
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from lab import hints
 from lab.errors import UsageError
 from lab.text import clean
 from lab.units import count
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 TOUCHED = "the run stood still here, and the sandbox may have been touched"
 PROMPT = "Enter goes on, Ctrl-C ends the run: "
+WIDTH = 80
 REASON_LINES = 12
 """Of a reason, on the screen; the report has all."""
 
@@ -62,6 +64,7 @@ def told(
         f"  {scenario} is {outcome}:",
         *(f"  {line}" for line in lines[:REASON_LINES]),
         *more,
+        *(line for hint in hints.of(reason) for line in hint.lines(indent="  ", width=WIDTH)),
         "to look, in another terminal:",
         *(f"  lab shell {shlex.quote(name)}" for name in shells),
         *(f"  lab logs {shlex.quote(name)}" for name in nodes),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shlex
-import textwrap
 from typing import TYPE_CHECKING
 
 from lab.report.verdict import problems
@@ -11,7 +10,6 @@ from lab.text import clean
 from lab.units import count
 
 if TYPE_CHECKING:
-    from lab.hints import Hint
     from lab.report.verdict import Problem
     from lab.run import Run
 
@@ -46,14 +44,6 @@ def _told(problem: Problem) -> list[str]:
     return [
         f"  {problem.outcome} {problem.cell}, {problem.boots}",
         f"    {cut}",
-        *(line for hint in problem.hints for line in _beside(hint)),
+        *(line for hint in problem.hints for line in hint.lines(indent="    ", width=WIDTH)),
         f"    again: {problem.command}",
-    ]
-
-
-def _beside(hint: Hint) -> list[str]:
-    return [
-        line
-        for told in hint.lines()
-        for line in textwrap.wrap(told, WIDTH, initial_indent="    ", subsequent_indent="      ")
     ]

@@ -210,3 +210,13 @@ def test_a_long_reason_is_cut_where_the_report_has_it_all(results: Path) -> None
 
     assert lines.count("  line") == REASON_LINES
     assert "  and 3 lines more, in the report" in lines
+
+
+def test_who_stands_still_is_told_what_is_known(results: Path) -> None:
+    boot = Run.load(FakeRun(cells=CELLS).write(results)).order[0]
+    reason = "it did not start: Kernel panic - not syncing: VFS"
+
+    lines = told(boot, "test_x", Outcome.BLOCKED, reason, nodes=["node-1"])
+
+    assert lines[4].startswith("  hint: A kernel gave up")
+    assert max(map(len, lines)) <= 80
