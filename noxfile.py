@@ -59,8 +59,9 @@ def types(session: nox.Session) -> None:
 
 @nox.session(requires=["dev"], venv_backend="none")
 def tests(session: nox.Session) -> None:
-    """Run the unit tests: no root, no network, no libvirt daemon."""
-    session.run(_python(session, "dev"), "-m", "pytest", *session.posargs)
+    """Run the unit tests, a process per core: no root, no network, no libvirt daemon."""
+    spread = ("-n", "auto", "--dist", "loadfile")
+    session.run(_python(session, "dev"), "-m", "pytest", *spread, *session.posargs)
 
 
 @nox.session(default=False)

@@ -110,6 +110,9 @@ def domain_xml(spec: DomainSpec) -> str:
     _add_ownership(_child(domain, "metadata"), spec.whose)
     _text(domain, "memory", str(spec.memory_mib), unit="MiB")
     _text(domain, "vcpu", str(spec.cpus))
+    # A node that resets itself, as an emulated one may after a triple fault, would come back
+    # without all that was put up on it, and answer as if nothing had been. It ends instead.
+    _text(domain, "on_reboot", "destroy")
     _add_boot(domain, spec)
     _add_processor(domain, spec)
     _add_devices(_child(domain, "devices"), spec)

@@ -77,7 +77,7 @@ def test_what_is_up_is_not_brought_up_again(
         {"shape": ""},
         {"topology": "k8s-single"},
         {"is_kept": False},
-        {"is_kept": False, "owner": me()},
+        pytest.param({"is_kept": False, "owner": me()}, id="of this process"),
         {"accelerator": Accelerator.KVM},
     ],
     ids=str,

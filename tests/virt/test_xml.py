@@ -224,3 +224,8 @@ def test_only_an_emulated_kernel_goes_without_mitigations() -> None:
 
     assert "mitigations=off" in lines[Accelerator.TCG]
     assert "mitigations" not in lines[Accelerator.KVM]
+
+
+def test_a_node_that_resets_itself_ends_instead() -> None:
+    """It would come back empty, and answer as if nothing had been put up on it."""
+    assert parsed(SPEC).findtext("on_reboot") == "destroy"
