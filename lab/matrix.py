@@ -108,10 +108,20 @@ class Cell:
 
     @classmethod
     def parse(cls, text: str) -> Cell:
-        """Read a cell back from its name."""
+        """
+        Read a cell back from its name.
+
+        Raises:
+            UsageError: if there is none of that name here.
+        """
         cells = _by_name()
         if text not in cells:
-            raise _unknown("cell", text, tuple(cells))
+            near = difflib.get_close_matches(text, cells, n=1, cutoff=0.4)
+            hint = f"did you mean {str(near[0])!r}? " if near else ""
+            raise UsageError(
+                f"unknown cell {text!r}: neither the lab has it, nor an extension installed here",
+                remedy=f"{hint}install what has it, or see `lab completion --names cells`",
+            )
         return cells[text]
 
 

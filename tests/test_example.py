@@ -125,6 +125,29 @@ def test_its_scenario_is_collected_beside_those_of_the_lab(site: Path, tmp_path:
     assert not [name for name in names if ".." in name or name.startswith("/")]
 
 
+def test_plain_pytest_is_told_where_it_is(site: Path, tmp_path: Path) -> None:
+    done = python(
+        *(site, "-m", "pytest", str(ROOT / "scenarios"), "--pyargs", "own_backend.scenarios"),
+        *("--topology", "embedded", "--cells", CELL, "--profile", "smoke", "--accel", "tcg"),
+        *("--collect-only", "-q", "-p", "no:cacheprovider", f"--rootdir={ROOT}"),
+        cwd=tmp_path,
+    )
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    told = done.stdout.splitlines()
+    assert f"test_metadata.py::test_many_files_are_created[{CELL}]" in [
+        line.rpartition("/")[2] for line in told
+    ]
+
+
+def test_a_run_of_what_is_not_installed_says_what_to_install(site: Path, tmp_path: Path) -> None:
+    python(site, "-c", REPORT, cwd=tmp_path)
+    elsewhere = python(tmp_path / "nothing", "-m", "lab.cli", "report", cwd=tmp_path)
+
+    assert elsewhere.returncode == 1
+    assert f"unknown cell '{CELL}': neither the lab has it, nor an extension" in elsewhere.stderr
+
+
 REPORT = f"""
 import sys
 from pathlib import Path
