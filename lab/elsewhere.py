@@ -35,8 +35,7 @@ def require_here(topology: Topology, *, own_uri: str, choice: str) -> None:
     match = None if topology.uri is None else URI.fullmatch(topology.uri)
     if match is None:
         return
-    host = match["host"]
-    if host is not None and not is_this_machine(host):
+    if not may_be_here(topology):
         port = f"-p {match['port']} " if match["port"] else ""
         command = f"lab matrix --topology {shlex.quote(choice)}"
         raise HostError(
@@ -54,6 +53,12 @@ def require_here(topology: Topology, *, own_uri: str, choice: str) -> None:
             f" has {own_uri}",
             remedy=f"run the lab as {who}, or take the uri out of the file",
         )
+
+
+def may_be_here(topology: Topology) -> bool:
+    """Whether *topology* names no other machine than this one; whose libvirt is not asked."""
+    match = None if topology.uri is None else URI.fullmatch(topology.uri)
+    return match is None or match["host"] is None or is_this_machine(match["host"])
 
 
 def is_this_machine(host: str) -> bool:

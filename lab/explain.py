@@ -186,8 +186,13 @@ def _said(member: Enum, module: object | None) -> tuple[str, ...]:
     """What is said of *member*, and of the module that makes it; its name is known already."""
     told = docstrings.paragraphs(module.__doc__ or "") if module else ()
     every = (docstrings.of_member(member), *told)
-    plain = (each.removeprefix(f"{member.value}: ") for each in every if each)
-    return tuple(f"{each[0].upper()}{each[1:]}" for each in plain)
+    return tuple(_without_name(each, member.value) for each in every if each)
+
+
+def _without_name(text: str, name: str) -> str:
+    """*text* without the name that it begins with: it was said."""
+    left = text.removeprefix(f"{name}: ")
+    return text if left == text else f"{left[0].upper()}{left[1:]}"
 
 
 def _wiring(cell: Cell) -> Iterator[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 from typing import TYPE_CHECKING
 
-from lab import host
+from lab import elsewhere, host
 from lab.doctor.finding import EVERY_CELL, Finding, Fix, State
 from lab.errors import LabError
 from lab.files import state_dir
@@ -24,9 +24,12 @@ def findings() -> Iterator[Finding]:
     topologies = []
     for path in sorted(TOPOLOGIES.glob("*.toml")):
         try:
-            topologies.append(load_topology(path.stem))
+            topology = load_topology(path.stem)
         except LabError as error:
             yield _lack("topology", path.stem, error, why="says what machines a bench has")
+            continue
+        if elsewhere.may_be_here(topology):
+            topologies.append(topology)
     memory = f"{host.available_memory_mib()} MiB are available"
     yield from _enough("memory", memory, host.check_memory, topologies)
     yield from _enough("disk", _free(), host.check_disk, topologies)

@@ -6,6 +6,7 @@ from lab.cluster.artefacts.loaded import load_artefacts
 from lab.doctor import artefacts
 from lab.doctor.finding import Finding, State
 from lab.errors import ArtefactError
+from lab.places import TOPOLOGIES
 from tests.cluster import built
 
 if TYPE_CHECKING:
@@ -17,7 +18,8 @@ if TYPE_CHECKING:
     from lab.cluster.artefacts.loaded import Artefacts
 
 
-CLUSTER = "--topology k8s-calico-kata, k8s-single"
+CLUSTERS = sorted(path.stem for path in TOPOLOGIES.glob("k8s-*.toml"))
+CLUSTER = f"--topology {', '.join(CLUSTERS)}"
 
 
 def found(monkeypatch: pytest.MonkeyPatch, loaded: Artefacts) -> dict[str, Finding]:

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from lab import host
 from lab.doctor import room
 from lab.doctor.finding import Finding, State
+from lab.loader import load_topology
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -36,6 +37,13 @@ def test_what_the_default_topology_lacks_is_a_lack_and_what_others_do_is_not(
 
     monkeypatch.setattr(host, "available_memory_mib", lambda: 4607)
     assert {finding.state for finding in of("memory")} == {State.LACK, State.LESS}
+
+
+def test_a_topology_of_another_machine_says_nothing_of_this_one() -> None:
+    remote = load_topology("remote")
+    assert remote.uri
+
+    assert not any(remote.name in finding.unlocks for finding in room.findings())
 
 
 def test_a_full_disk_is_mended_by_what_dead_runs_have_left(monkeypatch: pytest.MonkeyPatch) -> None:
