@@ -124,6 +124,17 @@ def docs(session: nox.Session) -> None:
 
 
 @nox.session(requires=["dev"], venv_backend="none", default=False)
+def tutorial(session: nox.Session) -> None:
+    """
+    Type docs/tutorial.md into a shell, in a fresh clone of HEAD, and compare what is printed.
+
+    `-- --record` writes it to the page instead; with --quick no node is booted.
+    """
+    root = {"PYTHONPATH": str(ROOT)}
+    session.run(_python(session, "dev"), "-m", "tests.tutorial", *session.posargs, env=root)
+
+
+@nox.session(requires=["dev"], venv_backend="none", default=False)
 def package(session: nox.Session) -> None:
     """Build wheel and sdist into dist/, the same bytes each time, and try the wheel elsewhere."""
     python = _python(session, "dev")
