@@ -21,6 +21,7 @@ DOORS = re.compile(r"\b(json_as|toml_as|xml|guarded|tarfile\.open|unpack_from|lz
 BY_HAND = {
     "lab.decode": "it is the door itself",
     "lab.system": "it reads a file of the package, before anything but Python is there",
+    "lab.hints": "it reads a file of the package, which tests/test_hints.py checks line by line",
     "lab.host": "its note of a probe is only compared: tests/test_host.py damages it",
     "lab.cluster.artefact_disk": "tests/cluster/test_artefact_disk.py forges its archives",
     "lab.image.oci": "it writes archives",
@@ -30,6 +31,7 @@ MAY_DECODE = {"lab.decode", "lab.system", "lab.cluster.documents"}
 NO_READERS = {
     "lab.cluster.artefacts.loaded.load_artefacts": "it reads by lab.cluster.artefacts.lock.load",
     "lab.extensions.Extension.load": "it imports; tests/test_extensions.py has what is broken",
+    "lab.hints.load": "it reads a file of the package",
     "lab.image.rootfs.Rootfs.read": "it is read by lab.image.rootfs.opened",
     "lab.resume.read": "it reads by lab.run.Run.load and lab.owner.Owner.parse",
     "lab.stats.summary.summarise": "it counts",
