@@ -6,13 +6,15 @@ import ast
 import inspect
 import re
 import textwrap
+from dataclasses import dataclass
 from functools import cache
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
     from enum import Enum
+    from pathlib import Path
 
 _ROLE = re.compile(r":\w+:`~?([^`]+)`")
 """Sphinx's: ``:class:`lab.outcome.Fact```."""
@@ -30,6 +32,31 @@ def of_member(member: Enum) -> str:
 def of_field(kind: type, name: str) -> str:
     """What stands below the field *name* where its class is written; empty if nothing does."""
     return " ".join(paragraphs(_members(kind).get(name, "")))
+
+
+@dataclass(frozen=True, slots=True)
+class Fixture:
+    """What a scenario can ask for."""
+
+    name: str
+    lives_for: str
+    meaning: str
+
+
+def fixtures(path: Path) -> Iterator[Fixture]:
+    """The fixtures that the file *path* declares, in its order; nothing of it is imported."""
+    for node in ast.parse(path.read_text(encoding="utf-8")).body:
+        if not isinstance(node, ast.FunctionDef):
+            continue
+        made_by = [ast.unparse(each) for each in node.decorator_list]
+        made = next((text for text in made_by if text.startswith("pytest.fixture")), None)
+        if made is None:
+            continue
+        lives_for = "the run" if "scope='session'" in made else "a scenario"
+        if lives_for == "the run" and {"boot", "sandbox"} & {each.arg for each in node.args.args}:
+            lives_for = "a boot"
+        told = " ".join(paragraphs(ast.get_docstring(node) or ""))
+        yield Fixture(node.name, lives_for, told)
 
 
 def paragraphs(docstring: str) -> tuple[str, ...]:

@@ -526,3 +526,13 @@ def test_the_folder_of_the_scenarios_is_said(capsys: pytest.CaptureFixture[str])
 
     folder = Path(capsys.readouterr().out.strip())
     assert (folder / "network" / "test_parity.py").is_file()
+
+
+def test_what_a_scenario_can_ask_for_is_said(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["scenarios", "--fixtures"]) == 0
+
+    lines = capsys.readouterr().out.splitlines()
+    place = lines.index("  sandbox, for a boot")
+    assert lines[place + 1].strip().startswith("The sandbox of this boot, started and proven")
+    assert "in storage/:" in lines
+    assert max(map(len, lines)) <= 80

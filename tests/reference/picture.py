@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from lab.report.path import DataPath, Hop, Lane
 
-WIDTH, LANE, MARGIN = 800, 390, 10
+WIDTH, LANE, MARGIN = 820, 390, 10
 LINE, ZONE_LINE, GAP = 15, 26, 9
 INDENT, LETTERS = 22, 52
 """Pixels before a hop's words; letters that fit into a lane's line."""

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import ast
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lab import pytest_plugin
-from tests.reference.markdown import block, code, page, plain, table
+from lab import docstrings, pytest_plugin
+from tests.reference.markdown import block, code, page, table
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,6 +22,7 @@ EXAMPLE = """
 $ pytest scenarios --topology embedded -k 'macvtap and parity'
 $ pytest scenarios --topology embedded -k 'macvtap and parity' --collect-only
 $ pytest scenarios --fixtures
+$ lab scenarios --fixtures
 """
 ORDER = "Boot by boot, in the order of the plan. What ends a sandbox comes last in it: {}."
 OUTSIDE = """
@@ -58,16 +58,8 @@ def text() -> str:
 
 
 def _fixtures(path: Path) -> Iterator[tuple[str, str, str]]:
-    for node in ast.parse(path.read_text(encoding="utf-8")).body:
-        if not isinstance(node, ast.FunctionDef):
-            continue
-        made = next((ast.unparse(each) for each in node.decorator_list
-                     if ast.unparse(each).startswith("pytest.fixture")), "")  # fmt: skip
-        if made:
-            scope = "the run" if "scope='session'" in made else "a scenario"
-            if scope == "the run" and {"boot", "sandbox"} & {each.arg for each in node.args.args}:
-                scope = "a boot"
-            yield code(node.name), scope, plain(ast.get_docstring(node) or "")
+    for each in docstrings.fixtures(path):
+        yield code(each.name), each.lives_for, each.meaning
 
 
 def _marks() -> Iterator[tuple[str, str]]:
