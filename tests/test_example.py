@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import importlib
 import json
 import re
@@ -50,6 +51,19 @@ def test_its_cells_are_planned_with_what_they_are_read_against(site: Path, tmp_p
 
     cells = {each["cell"] for each in plan["plan"]["order"]}
     assert cells >= {CELL, PINNED, "tcfilter+virtiofs+reference", "veth+overlayfs+runc"}
+
+
+def test_its_cells_are_explained_by_its_own_words(site: Path, tmp_path: Path) -> None:
+    shown = lab(site, tmp_path, "explain", CELL)
+
+    for module in ("network", "storage"):
+        docstring = ast.get_docstring(
+            ast.parse((EXAMPLE / "own_backend" / f"{module}.py").read_text(encoding="utf-8"))
+        )
+        assert docstring
+        assert " ".join(docstring.split()[3:8]) in " ".join(shown.split())
+    assert "last seen: in no run here" in shown
+    assert "runtime   pinned" in lab(site, tmp_path, "explain", PINNED)
 
 
 def test_its_cells_are_completed_and_matched_and_in_no_default_matrix(
