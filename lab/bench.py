@@ -205,6 +205,8 @@ class Bench:
         # Each step is done whatever becomes of the one before: the sandbox ends in any case.
         with ExitStack() as steps:
             steps.callback(self._stop, sandbox)
+            if is_lost:
+                steps.callback(self._cut_off, sandbox)
             steps.callback(self._keep_console)
             owes_proof, self._owes_proof = self._owes_proof, False
             if owes_proof and not is_lost:
@@ -270,6 +272,20 @@ class Bench:
             return ""
         found = vmexits.parse(said)
         return f"the emulator lost the guest: {found}" if found and found.blame_emulator else ""
+
+    def has_lost_its_share(self) -> bool:
+        """Whether the daemon that serves the open sandbox's root file system has ended."""
+        if self._open is None:
+            return False
+        try:
+            share = self._open[1].share()
+            if share is None:
+                return False
+            any_of_it = f"for pid in {share.daemon}; do kill -0 $pid && exit; done 2>/dev/null"
+            said = self.setting.node.script(f"{any_of_it}\necho gone\n", timeout_s=ALIVE_TIMEOUT_S)
+        except LabError:  # then it is the node that is gone, or the sandbox never came up
+            return False
+        return said.strip() == "gone"
 
     def _blame_emulator(self, error: LabError, tail: tuple[str, ...]) -> None:
         """Say so if *error* is no more than that the emulator lost the guest."""
@@ -342,6 +358,17 @@ class Bench:
         self._open = self._handicap = None
         with self.stopwatch.spending(Activity.BOOTING):
             sandbox.stop()
+
+    def _cut_off(self, sandbox: Sandbox) -> None:
+        """
+        End the node's connections to a guest that is gone without a word.
+
+        The kernel would hold them for minutes, waiting for the guest, and with them the ports:
+        sockperf's server could not bind its own beside the next boot (tcp(7), tcp_orphan_retries).
+        """
+        with suppress(LabError):  # not worth another failure
+            line = f"ss -HK dst {sandbox.address}"
+            self.setting.node.run(["sh", "-c", line], timeout_s=ALIVE_TIMEOUT_S)
 
     def _keep_evidence(self, phase: str, facts: tuple[Fact, ...], raw: dict[str, str]) -> Evidence:
         boot, _ = self._current()

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from lab.bench import NotMeasuredError
-from lab.errors import LabError, SandboxError, StoreError, told
+from lab.errors import LabError, StoreError, told
 from lab.options import OPTIONS, Wishes, section_of
 from lab.outcome import BY_THE_BENCH, Outcome
 from lab.pause import TOUCHED
@@ -215,7 +215,7 @@ def pytest_runtest_makereport(
         return report
     if call.excinfo is not None:
         verdict = session.judge(call.excinfo.value)
-        if isinstance(call.excinfo.value, SandboxError):
+        if session.is_beyond_asking(call.excinfo.value):
             session.lost_boot = boot.id
         known = item.stash.get(VERDICT, None)
         # What was not run failed nobody: that its sandbox did not end well is still to be told.

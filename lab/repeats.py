@@ -35,7 +35,7 @@ MOST_ATTEMPTS = 3
 NAMED = 5
 """More boots than that are not listed."""
 SHARE = 0.2
-"""Of the boots of a run: no more repeats than that. More noise is not to be waited out."""
+"""Of the boots of a run: no more repeats because of noise. More of it is not to be waited out."""
 
 
 def repeats(plan: Plan) -> tuple[Boot, ...]:
@@ -90,6 +90,11 @@ class Repeats:
     plan: Plan
     attempts: Counter[str] = field(default_factory=Counter)
     """By the id of a first attempt: how often it was repeated, whatever came of it."""
+    waited_out: int = field(init=False)
+    """How many of these were made because of noise."""
+
+    def __post_init__(self) -> None:
+        self.waited_out = self.attempts.total()  # of a run that goes on nobody knows: be modest
 
     def due(
         self, samples: Sequence[Sample], outcomes: Sequence[OutcomeRecord] = (), *, rounds: int
@@ -102,19 +107,22 @@ class Repeats:
         """
         if not repeats(self.plan):
             return ()
-        disturbed = (*lost(self.plan, outcomes), *contaminated(self.plan, samples))
-        again = [
-            boot
-            for boot in self._with_handicaps(disturbed)
-            if self.attempts[boot.id] + 1 < MOST_ATTEMPTS
-        ][: self._left(rounds)]
+        gone = self._repeatable(lost(self.plan, outcomes))
+        noisy = self._repeatable(contaminated(self.plan, samples))
+        noisy = [boot for boot in noisy if boot not in gone][: self._left(rounds)]
+        self.waited_out += len(noisy)
+        again = [boot for boot in self.plan.order if boot in gone or boot in noisy]
         self.attempts.update(boot.id for boot in again)
         return tuple(repeat(boot, self.attempts[boot.id] + 1) for boot in again)
+
+    def _repeatable(self, boots: Sequence[Boot]) -> list[Boot]:
+        every = self._with_handicaps(boots)
+        return [boot for boot in every if self.attempts[boot.id] + 1 < MOST_ATTEMPTS]
 
     def _left(self, rounds: int) -> int:
         sure = max(rounds, self.plan.design.min_rounds)
         boots = sum(boot.round <= sure for boot in self.plan.order)
-        return max(0, int(SHARE * boots) - self.attempts.total())
+        return max(0, int(SHARE * boots) - self.waited_out)
 
     def _with_handicaps(self, boots: Sequence[Boot]) -> list[Boot]:
         plain = {(boot.cell, boot.round) for boot in boots}

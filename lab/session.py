@@ -182,6 +182,17 @@ class Session:
             self.say(f"the bench failed: {reason}")
         return outcome, reason, tail
 
+    def is_beyond_asking(self, error: BaseException) -> bool:
+        """
+        Whether *error* means that nothing more can be learnt from the open sandbox.
+
+        Its guest is gone, or waits for its root file system, which nobody serves any more: then
+        each further question would wait for its own deadline.
+        """
+        if isinstance(error, CommandError) and self.bench is not None and not self.is_lost:
+            return self.bench.has_lost_its_share()
+        return isinstance(error, SandboxError)
+
     def stand_still(self, boot: Boot, scenario: str, verdict: Verdict) -> float:
         """Let somebody look at what failed, if that is wished; the seconds that it took."""
         outcome, reason, _ = verdict

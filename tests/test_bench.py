@@ -15,12 +15,13 @@ from lab.cluster.kata import release_of
 from lab.command import Completed
 from lab.errors import ProvisionError, SandboxError, StoreError
 from lab.handicap import TOWARDS_NODE
-from lab.matrix import KATA, Cell, Runtime, cells_of
+from lab.matrix import KATA, Cell, Runtime, Storage, cells_of
 from lab.outcome import Evidence, Fact, Outcome
 from lab.plan import Boot
 from lab.runtime import kinds, pods, vmexits
 from lab.sample import Better, Metric, Sample
 from lab.stopwatch import Stopwatch
+from lab.storage.backend import Share
 from lab.store import Store
 from lab.units import Unit
 from tests.fake_run import FakeRun
@@ -39,6 +40,8 @@ if TYPE_CHECKING:
     from lab.watch import Watch
 
 TCFILTER = "tcfilter+virtiofs+reference"
+DEVMAPPER = "tcfilter+devmapper+reference"
+SERVED = "$(cat /lab/boot3/virtiofsd.pid)"
 DAX = "tcfilter+virtiofs-dax+reference"
 RUNC = "veth+overlayfs+runc"
 KATA_GO = "tcfilter+virtiofs+kata-go"
@@ -106,6 +109,10 @@ class FakeSandbox:
 
     def configuration(self) -> dict[str, str]:
         return self.told_kata
+
+    def share(self) -> Share | None:
+        is_shared = self.cell.storage is Storage.VIRTIOFS
+        return Share(daemon=SERVED, changes="/upper") if is_shared else None
 
     def stop(self) -> None:
         self._told("stop")
@@ -285,6 +292,29 @@ def test_a_sandbox_that_was_restarted_is_given_up_as_it_is(rig: Rig) -> None:
     rig.bench.give_up()
 
     assert rig.told() == [], "nothing was measured since"
+
+
+@pytest.mark.parametrize(
+    ("cell", "said", "is_lost"),
+    [
+        (TCFILTER, "gone\n", True),
+        (TCFILTER, "", False),
+        (TCFILTER, SandboxError("no answer", remedy="look"), False),
+        (DEVMAPPER, "gone\n", False),
+    ],
+    ids=["it has ended", "it serves", "nobody knows", "there is none"],
+)
+def test_a_root_file_system_that_nobody_serves_any_more_is_noticed(
+    rig: Rig, cell: str, said: str | Exception, *, is_lost: bool
+) -> None:
+    rig.bench.open(boot(cell))
+    rig.node.reply(SERVED, said)
+
+    assert rig.bench.has_lost_its_share() is is_lost
+
+
+def test_without_a_sandbox_nothing_is_lost(rig: Rig) -> None:
+    assert not rig.bench.has_lost_its_share()
 
 
 def test_a_blocked_sandbox_is_still_ended_but_not_proven(rig: Rig) -> None:

@@ -107,6 +107,12 @@ class FakeBench:
     def lost_guest(self) -> str:
         return self.lost
 
+    has_no_share: bool = False
+    """Whether nobody serves the root file system of the open sandbox any more."""
+
+    def has_lost_its_share(self) -> bool:
+        return self.has_no_share
+
     def may_work(self, cell: Cell) -> bool:
         return str(cell) not in self.doubtful
 
@@ -945,6 +951,30 @@ def test_two(sandbox): pass
     outcomes = runner.run(text).outcomes
 
     assert outcomes[:2] == [(FIRST, Outcome.INFRA), (FIRST, Outcome.BLOCKED)]
+    assert {outcome for cell, outcome in outcomes if cell != FIRST} == {Outcome.PASS}
+
+
+@pytest.mark.parametrize(("has_no_share", "then"), [(True, Outcome.BLOCKED), (False, Outcome.PASS)])
+def test_a_guest_whose_root_file_system_nobody_serves_is_not_asked_again(
+    runner: Runner, *, has_no_share: bool, then: Outcome
+) -> None:
+    """Each question would wait for its own deadline: a dead virtiofsd took 12 minutes."""
+    runner.bench.has_no_share = has_no_share
+    text = """
+from lab.command import Completed
+from lab.errors import CommandError
+
+def test_one(sandbox):
+    if sandbox.id == "none+devmapper+reference":
+        gone = Completed(("iperf3",), -1, "", "", 60.0)
+        raise CommandError("iperf3 was killed in the guest after 60 s", completed=gone)
+
+def test_two(sandbox): pass
+"""
+
+    outcomes = runner.run(text).outcomes
+
+    assert outcomes[:2] == [(FIRST, Outcome.FAIL), (FIRST, then)]
     assert {outcome for cell, outcome in outcomes if cell != FIRST} == {Outcome.PASS}
 
 

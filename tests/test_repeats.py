@@ -135,6 +135,19 @@ def test_what_the_bench_has_lost_is_measured_again_within_the_same_limit() -> No
     assert run.due([], again, rounds=1) == ()
 
 
+def test_what_was_lost_is_made_again_however_noisy_the_machine_is() -> None:
+    """A lost boot has given nothing at all; noise alone is not waited out for ever."""
+    made = planned(rounds=1)
+    run = Repeats(made)
+    everything = [of(str(cell)) for cell in CELLS if str(cell) != NINEP]
+    while run.due(everything, rounds=1):
+        pass
+
+    assert ids(run.due(everything, [outcome(NINEP, Outcome.INFRA)], rounds=1)) == [
+        f"{NINEP}-r1-a2" if made.rounds > 1 else f"{NINEP}-a2"
+    ]
+
+
 def test_what_failed_by_itself_is_not_made_again() -> None:
     found = [outcome(NINEP, Outcome.FAIL), outcome(NINEP, Outcome.BLOCKED, scenario="s::b")]
 

@@ -15,6 +15,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -140,11 +141,11 @@ def tell(death: Death, output: Path) -> str:
             when = _strike(death, process)
         except NotTriedError as reason:
             when = f"not tried: {reason}"
-        status = process.wait(DEADLINE_S)
+        status = _ended(process)
     seen, kept = _seen(output, status)
     collected = _said(output, "gc").strip().splitlines() or [""]
     with _lab(output, *RESUME) as process:
-        resumed, _ = _seen(output, process.wait(DEADLINE_S))
+        resumed, _ = _seen(output, _ended(process))
     return f"| {death.name} | {when} | {seen} | {kept} | {collected[-1]} | {resumed} |"
 
 
@@ -161,6 +162,17 @@ def _strike(death: Death, process: subprocess.Popen[bytes]) -> str:
                 return f"while {death.when} ran"
         time.sleep(STEP_S)
     raise NotTriedError(f"{death.when} never ran")
+
+
+def _ended(process: subprocess.Popen[bytes]) -> int:
+    """The status that it ends with; one that does not end in time is told to, and then killed."""
+    for word in (None, signal.SIGTERM, signal.SIGKILL):
+        if word is not None:
+            sys.stdout.write(f"not ended after {DEADLINE_S:g} s: {word.name}\n")
+            process.send_signal(word)
+        with suppress(subprocess.TimeoutExpired):
+            return process.wait(DEADLINE_S)
+    raise NotTriedError("a process outlived SIGKILL")
 
 
 def _labs_of(pid: int) -> Iterator[LabRecord]:

@@ -61,12 +61,16 @@ def test_no_style_loads_from_elsewhere(site: dict[Path, Found]) -> None:
 
 
 def test_each_link_leads(site: dict[Path, Found]) -> None:
+    root = min(site, key=lambda path: len(path.parts)).parent
     for path, page in site.items():
         for link in page.links:
             parts = urlsplit(link)
             if parts.scheme or parts.netloc:
                 continue
-            target = (path.parent / unquote(parts.path)).resolve() if parts.path else path
+            # From the root only in 404.html, which a server sends whatever was asked for.
+            base = root if parts.path.startswith("/") else path.parent
+            named = unquote(parts.path).lstrip("/")
+            target = (base / named).resolve() if parts.path else path
             target = target / "index.html" if target.is_dir() else target
 
             assert target.exists(), f"{path.name}: {link}"
