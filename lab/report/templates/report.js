@@ -19,7 +19,7 @@
     for (const packed of (row?.dataset.ratios ?? "").split(";")) {
       const [role, value, ends, sign, shade, places] = packed.split("|");
       const interval = ends?.replace(" ", " to ");
-      if (base && base.value.startsWith(role)) return { value: Number(value || 1), isBase: !value, interval, sign, shade: shade || row.dataset.look, places };
+      if (role && base?.value.startsWith(role)) return { value: Number(value || 1), isBase: !value, interval, sign, shade: shade || row.dataset.look, places };
     }
     return null;
   };
