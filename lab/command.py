@@ -22,6 +22,7 @@ log = logging.getLogger(__name__)
 
 TERMINATE_GRACE_S = 5.0
 LAST_WORDS_S = 2.0
+REAPED_S = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,10 +146,15 @@ def _started(
 
 
 def _kill_group(process: subprocess.Popen[str]) -> None:
+    """Kill it, children and all, and reap it: after Ctrl-C, subprocess does not wait for it."""
     try:
         os.killpg(process.pid, signal.SIGKILL)
     except ProcessLookupError:
         log.debug("process group %d was gone already", process.pid)
+    try:
+        process.wait(REAPED_S)
+    except subprocess.TimeoutExpired:  # it hangs inside the kernel
+        log.warning("process %d does not end though it was killed", process.pid)
 
 
 def _last_words(process: subprocess.Popen[str]) -> tuple[str, str]:

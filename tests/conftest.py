@@ -22,6 +22,14 @@ def _far_from_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         yield
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _nothing_is_forced_to_disk() -> Iterator[None]:
+    """What a test writes need not survive a crash, and there are ten thousands of files."""
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        monkeypatch.setattr("os.fsync", lambda _: None)
+        yield
+
+
 @pytest.fixture(autouse=True)
 def _no_ledger_left_open() -> Iterator[None]:
     yield

@@ -10,6 +10,7 @@ import pytest
 from lab import command
 from lab.command import Completed, attached, run, running
 from lab.errors import CommandError, HostError
+from lab.interrupt import as_interrupt
 from lab.wait import Pending, wait_for
 from tests.fakes import wait_until_dead
 
@@ -149,6 +150,28 @@ def test_interrupt_kills_the_program_and_its_children(monkeypatch: pytest.Monkey
     ((process, child),) = seen
     assert process.returncode == -signal.SIGKILL
     wait_until_dead(child)
+
+
+def test_a_signal_while_it_is_waited_for_leaves_no_zombie(monkeypatch: pytest.MonkeyPatch) -> None:
+    """subprocess waits a quarter of a second for what Ctrl-C ends, and then never again."""
+    seen: list[subprocess.Popen[str]] = []
+    communicate = subprocess.Popen.communicate
+
+    def noted(process: subprocess.Popen[str], text: str, timeout: float) -> tuple[str, str]:
+        seen.append(process)
+        signal.setitimer(signal.ITIMER_REAL, 0.05)
+        return communicate(process, text, timeout)
+
+    monkeypatch.setattr(subprocess.Popen, "communicate", noted)
+    before = signal.signal(signal.SIGALRM, as_interrupt)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            run(["sleep", "60"], timeout_s=10)
+    finally:
+        signal.signal(signal.SIGALRM, before)
+
+    (process,) = seen
+    assert process.returncode == -signal.SIGKILL
 
 
 def test_a_terminals_interrupt_does_not_reach_the_program() -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import io
-import os
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -35,12 +34,6 @@ PRIMARY = ("tcp_out_goodput", "start_to_answer")
 GOODPUT, START = PRIMARY
 MEASURED = [fake for fake in METRICS if fake.metric.name in PRIMARY]
 CALM = dict.fromkeys((rule.name for rule in RULES), 0.0)
-
-
-@pytest.fixture(autouse=True)
-def nothing_is_forced_to_disk(monkeypatch: pytest.MonkeyPatch) -> None:
-    """These runs need not survive a crash, and there are many."""
-    monkeypatch.setattr(os, "fsync", lambda _handle: None)
 
 
 def made(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import os
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
@@ -99,7 +98,6 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
     made = World(tmp_path / "results")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(campaign, "measure", made.measure)
-    monkeypatch.setattr(os, "fsync", lambda _handle: None)
     monkeypatch.delenv("GITHUB_STEP_SUMMARY", raising=False)
     return made
 
@@ -158,7 +156,7 @@ def test_the_re_run_asks_for_nothing_but_what_decides() -> None:
 
     again = nightly.again(screened, wishes)
 
-    assert (again.shard, again.budget_s, again.seed, again.rounds) == (None, None, None, 12)
+    assert (again.shard, again.budget_s, again.seed, again.rounds) == (None, None, None, ROUNDS)
     assert (again.controls.value, again.order.value, again.keep) == ("none", "shuffled", "failed")
     assert select(again.cells) == (Cell.parse(CONTROL), Cell.parse(CELL))
 

@@ -30,7 +30,6 @@ def _nothing_is_started(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None
     monkeypatch.setenv("LAB_HOME", str(tmp_path / "home"))
     monkeypatch.setattr(command, "run", lambda *_, **__: pytest.fail("it ran a program"))
     monkeypatch.setattr(preview, "KVM", tmp_path / "kvm")
-    monkeypatch.setattr("os.fsync", lambda _: None)
 
 
 def told(root: Path, *, precision: float | None = None, **wished: Any) -> Forecast:  # noqa: ANN401 - the fields of Wishes

@@ -70,6 +70,8 @@ class Pair:
     """What forbids it, if it was done all the same: name, before, after."""
     warnings: tuple[str, ...]
     groups: tuple[Group, ...]
+    has_controls: bool
+    """Whether anything was divided by a control."""
     alpha: float
 
 
@@ -108,6 +110,7 @@ def build(one: Run, other: Run, found: Between) -> Pair:
             _group(rows, found.alpha, margin.margins.get(name, margin.margin), centres)
             for name, rows in by_metric.items()
         ),
+        has_controls=any(row.control for row in found.rows),
         alpha=found.alpha,
     )
 

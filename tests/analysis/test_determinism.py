@@ -6,7 +6,6 @@ import os
 import subprocess
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
@@ -19,22 +18,17 @@ from tests.analysis.test_analyse import BASE, GOODPUT, LOSS, OTHER, PRIMARY, noi
 from tests.campaigns import campaign
 from tests.fake_run import FakeRun
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
 ROOT = Path(__file__).parents[2]
 MADE = ("analysis.json", "report.html", "summary.md", "junit.xml")
 
 
 @pytest.fixture(scope="module")
-def run_dir(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+def run_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Five rounds of a few cells with a twin, as the bench would leave them."""
     cells = select("veth+*+runc,tcfilter+*+reference,macvtap+virtiofs+reference")
     twin = Cell.parse(BASE).of(Variant.TWIN)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("os.fsync", lambda _: None)
-        fake = FakeRun(cells=(*cells, twin), rounds=5, profile="standard", is_emulated=False)
-        yield fake.write(tmp_path_factory.mktemp("results"))
+    fake = FakeRun(cells=(*cells, twin), rounds=5, profile="standard", is_emulated=False)
+    return fake.write(tmp_path_factory.mktemp("results"))
 
 
 def made(run_dir: Path) -> dict[str, bytes]:

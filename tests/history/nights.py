@@ -19,6 +19,7 @@ from lab.matrix import Cell
 from lab.plan import Design
 from lab.records import RunStatus
 from lab.sample import Better
+from lab.stats.screen import ROUNDS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -105,7 +106,7 @@ class Lab:
         rerun = None
         if screened.flagged:
             self.reruns = 3
-            rerun = self.measure(rounds=12, cells=screened.cells)
+            rerun = self.measure(rounds=ROUNDS, cells=screened.cells)
             self.reruns = 0
         night = conclude(screened, rerun, comments=due(screened) if self.searches else ())
         self.entries.append(msgspec.structs.replace(screened.tonight, night=night))

@@ -16,7 +16,7 @@ from lab.history.night import Kind
 from lab.history.screening import screen_night
 from lab.history.series import series_of
 from lab.records import RunStatus
-from lab.stats.screen import MIN_NIGHTS, NIGHTS
+from lab.stats.screen import MIN_NIGHTS, NIGHTS, ROUNDS
 from tests.history.nights import CELL, CONTROL, METRICS, OTHER, Lab
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ def test_a_tenth_to_the_worse_is_told_the_same_night(metric: str) -> None:
     told = the_one(lab.night(), Kind.REGRESSION)
 
     assert (told.cell, told.metric, told.control) == (CELL, metric, CONTROL)
-    assert told.rounds == 12
+    assert told.rounds == ROUNDS
     assert told.nights == NIGHTS
     assert told.low is not None
     assert told.high is not None
@@ -206,7 +206,7 @@ def test_with_few_nights_the_re_run_alone_decides() -> None:
     told = the_one(lab.night(), Kind.REGRESSION)
 
     assert told.nights == 2
-    assert told.rounds == 12
+    assert told.rounds == ROUNDS
 
 
 def test_without_a_re_run_nothing_is_decided() -> None:
@@ -225,7 +225,7 @@ def test_a_re_run_that_lost_rounds_does_not_decide() -> None:
 
     night = conclude(screened, lab.measure(rounds=9, cells=screened.cells))
 
-    assert the_one(night, Kind.UNDECIDED).note == "9 of 12 rounds of the re-run can be used"
+    assert the_one(night, Kind.UNDECIDED).note == "9 of 16 rounds of the re-run can be used"
 
 
 def test_a_re_run_on_something_else_does_not_decide() -> None:
@@ -234,7 +234,7 @@ def test_a_re_run_on_something_else_does_not_decide() -> None:
     screened = lab.screen()
     lab.facts["host kernel"] = "6.13"
 
-    night = conclude(screened, lab.measure(rounds=12, cells=screened.cells))
+    night = conclude(screened, lab.measure(rounds=ROUNDS, cells=screened.cells))
 
     note = the_one(night, Kind.UNDECIDED).note
     assert note == "the re-run is not comparable: host kernel: 6.12 / 6.13"
@@ -246,7 +246,7 @@ def test_a_re_run_that_finds_nothing_clears() -> None:
     screened = lab.screen()
     lab.shifts.clear()
 
-    night = conclude(screened, lab.measure(rounds=12, cells=screened.cells))
+    night = conclude(screened, lab.measure(rounds=ROUNDS, cells=screened.cells))
 
     assert {event.kind for event in night.events if event.cell == CELL} == {Kind.NOT_CONFIRMED}
 
@@ -257,7 +257,7 @@ def test_a_re_run_that_finds_the_opposite_does_not_confirm() -> None:
     screened = lab.screen()
     lab.shifts[CELL, GOODPUT] = 1.25
 
-    night = conclude(screened, lab.measure(rounds=12, cells=screened.cells))
+    night = conclude(screened, lab.measure(rounds=ROUNDS, cells=screened.cells))
 
     assert not {Kind.REGRESSION, Kind.IMPROVEMENT} & set(kinds(night))
 

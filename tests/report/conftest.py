@@ -29,14 +29,6 @@ TROUBLE = {
 }
 
 
-@pytest.fixture(scope="package", autouse=True)
-def _fast_disk() -> Iterator[None]:
-    """Reports are read from files that no crash threatens: thousands of fsyncs would be wasted."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("os.fsync", lambda _: None)
-        yield
-
-
 @pytest.fixture(scope="package")
 def smoke(tmp_path_factory: pytest.TempPathFactory) -> Run:
     """The default matrix under emulation: one round, no virtiofs-dax, all else well."""

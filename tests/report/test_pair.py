@@ -47,6 +47,25 @@ def test_what_changed_is_said_first_and_is_left_of_the_line(designed: Run) -> No
     assert document.all("div", class_="banner") == []
 
 
+def test_what_was_divided_is_told(designed: Run) -> None:
+    document = parse(pair.render(designed, designed, between(designed, designed)))
+
+    assert "ratio to its control" in document.one("section", id="changes").text
+    assert "at least half of it" in document.one("section", id="method").text
+
+
+def test_without_a_control_nothing_is_said_of_one(designed: Run) -> None:
+    samples = tuple(each for each in designed.samples if not each.cell.startswith("veth"))
+    alone = dataclasses.replace(designed, samples=samples)
+    found = between(alone, alone)
+    without = tuple(dataclasses.replace(row, control="") for row in found.rows)
+
+    document = parse(pair.render(alone, alone, dataclasses.replace(found, rows=without)))
+
+    assert "the runs have no control" in document.one("section", id="changes").text
+    assert "at least half of it" not in document.one("section", id="method").text
+
+
 def test_runs_that_must_not_be_compared_say_so_in_large_letters(designed: Run) -> None:
     assert designed.environment is not None
     environment = msgspec.structs.replace(designed.environment, accelerator="tcg")

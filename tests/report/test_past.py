@@ -96,7 +96,7 @@ def test_what_nights_and_the_search_said_is_told() -> None:
 
     assert found is not None
     mine = next(each for each in found.trails if (each.cell, each.metric) == (CELL, GOODPUT))
-    assert any(text.startswith("level −3") and "from 13 October on" in text for text in mine.told)  # noqa: RUF001
+    assert any(text.startswith("level −29") and "from 13 October on" in text for text in mine.told)  # noqa: RUF001
     assert any(f"13 October: {Kind.REGRESSION.value} −" in text for text in mine.told)  # noqa: RUF001
 
 
