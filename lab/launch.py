@@ -18,7 +18,7 @@ from lab.errors import StoreError
 from lab.loader import load_topology
 from lab.machine import Start
 from lab.planning import SEED_LIMIT, plan_of
-from lab.profile import PROFILES
+from lab.profile import settled
 from lab.provision import bring_up
 from lab.records import RunHeader, RunStatus
 from lab.run import Run, exit_status
@@ -86,16 +86,15 @@ def decide(
         provider.check_room(topology)
     images, chosen = provider.settle(wishes, say=say, stopwatch=stopwatch)
     is_emulated = chosen.accelerator is Accelerator.TCG
-    name = wishes.profile or ("smoke" if is_emulated else "standard")
-    settled = PROFILES[name]
+    profile = settled(wishes.profile, is_emulated=is_emulated)
     seed = secrets.randbelow(SEED_LIMIT) if wishes.seed is None else wishes.seed
-    plan = plan_of(wishes, cells, profile=settled, seed=seed, has_reference=not topology.is_cluster)
+    plan = plan_of(wishes, cells, profile=profile, seed=seed, has_reference=not topology.is_cluster)
     for text in (*map(str, plan.added), *plan.warnings):
         say(text)
     return Decided(
         wishes=wishes,
         topology=topology,
-        profile=replace(settled, seed=seed),
+        profile=replace(profile, seed=seed),
         plan=plan,
         images=images,
         chosen=chosen,

@@ -16,7 +16,7 @@ from lab.forecast.memory import memory
 from lab.forecast.outlook import Doubt, forecast
 from lab.loader import load_topology
 from lab.planning import SEED_LIMIT, plan_of
-from lab.profile import PROFILES
+from lab.profile import settled
 from lab.run import Run
 from lab.store import HEADER, LAST
 
@@ -64,7 +64,7 @@ def look_ahead(wishes: Wishes, known: Iterable[Run], *, say: Callable[[str], Non
     choose = kits.choose_for_cluster if topology.is_cluster else kits.choose
     cells, kit = choose(wishes.cells, directory=wishes.artefacts, lock_file=wishes.lock, say=say)
     is_emulated, machine = _machine(wishes, (run for run in known if _is_of(run, wishes.topology)))
-    profile = PROFILES[wishes.profile or ("smoke" if is_emulated else "standard")]
+    profile = settled(wishes.profile, is_emulated=is_emulated)
     seed = secrets.randbelow(SEED_LIMIT) if wishes.seed is None else wishes.seed
     plan = plan_of(wishes, cells, profile=profile, seed=seed, has_reference=not topology.is_cluster)
     return Ahead(

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 GRACE_S = 60.0
 """What a command may take besides what it was asked to: the slowest guest is an emulated one."""
 SLOWEST_MIB_PER_S = 1.0
 """A storage that is slower than this with whole files is given up on."""
+HARDWARE_FILE_MIB = 256
+"""At least, where nothing is emulated: fio counts in ms, and a small file is read within two."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,7 +40,8 @@ class Profile:
     """Of each job on small blocks, after *fio_ramp_s*."""
     fio_ramp_s: float
     file_mib: int
-    """Of the file that is written first, and then read and changed by halves."""
+    """Of the file that is written first, and then read and changed by halves; at least 256 where
+    nothing is emulated."""
     verified_mib: int
     """Of the file whose contents are checked."""
     asks_each_cell: bool
@@ -86,8 +89,9 @@ SMOKE = Profile(
     loaded_latency_s=1,
     fio_s=0.5,
     fio_ramp_s=0.0,
-    # 9p moves 8 KiB at a time: larger files would take minutes under emulation.
-    file_mib=8,
+    # 9p moves 8 KiB at a time: larger files would take minutes under emulation. A smaller one is
+    # read by a control in less time than can be measured.
+    file_mib=16,
     verified_mib=1,
     asks_each_cell=False,
 )
@@ -124,3 +128,16 @@ PUBLISH = Profile(
     asks_each_cell=True,
 )
 PROFILES = {profile.name: profile for profile in (SMOKE, STANDARD, PUBLISH)}
+
+
+def settled(name: str | None, *, is_emulated: bool) -> Profile:
+    """
+    What *name* means on this machine, or, without a name, what is the default on such a machine.
+
+    Raises:
+        KeyError: if there is no such profile.
+    """
+    profile = PROFILES[name or ("smoke" if is_emulated else "standard")]
+    if is_emulated:
+        return profile
+    return replace(profile, file_mib=max(profile.file_mib, HARDWARE_FILE_MIB))

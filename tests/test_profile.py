@@ -7,7 +7,7 @@ from dataclasses import fields
 
 import pytest
 
-from lab.profile import PROFILES, PUBLISH, SMOKE, STANDARD, Profile
+from lab.profile import HARDWARE_FILE_MIB, PROFILES, PUBLISH, SMOKE, STANDARD, Profile, settled
 
 ORDER = (SMOKE, STANDARD, PUBLISH)
 
@@ -28,6 +28,19 @@ def test_each_profile_measures_at_least_as_long_as_the_one_before() -> None:
         assert longer.precision <= shorter.precision
         assert all(getattr(shorter, name) <= getattr(longer, name) for name in numbers)
         assert shorter.precision >= longer.precision, "what lasts longer is to be known better"
+
+
+def test_the_default_is_what_a_machine_can_do_in_a_while() -> None:
+    assert settled(None, is_emulated=True) == SMOKE
+    assert settled(None, is_emulated=False) == STANDARD
+    assert settled("publish", is_emulated=True) == PUBLISH
+
+
+def test_a_file_on_a_fast_disk_is_large_enough_to_be_timed() -> None:
+    hasty = settled("smoke", is_emulated=False)
+
+    assert hasty.file_mib == HARDWARE_FILE_MIB
+    assert hasty.durations != SMOKE.durations, "the two are not compared with each other"
 
 
 @pytest.mark.parametrize("profile", ORDER, ids=lambda profile: profile.name)
