@@ -6,6 +6,7 @@ from collections import Counter, defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from lab.contamination import RULES, judge
 from lab.plan import Role
 from lab.records import RunStatus
 from lab.stats.verdict import Verdict
@@ -106,6 +107,15 @@ def _kind(effects: Sequence[MetricEffect]) -> str:
     return Verdict.INCONCLUSIVE.value
 
 
+def _undisturbed(run: Run, samples: int) -> str:
+    """What can be said where each sample lacks a rule: a virtual machine tells of no heat."""
+    untold = {name for sample in run.valid_samples for name in judge(sample.noise).unknown}
+    if len(untold) == len(RULES):
+        return "not known whether anything was disturbed"
+    names = ", ".join(rule.name.replace("_", " ") for rule in RULES if rule.name in untold)
+    return f"no sample of {samples} contaminated in what is told; not told: {names}"
+
+
 def _trust(run: Run, analysis: Analysis) -> Iterator[Trust]:
     yield _control("twin", analysis.twin, "differs from its cell in")
     yield _control("handicap", analysis.handicap, "is shown to be worse in")
@@ -115,7 +125,7 @@ def _trust(run: Run, analysis: Analysis) -> Iterator[Trust]:
     if disturbed:
         text = f"{disturbed} of {count(samples, 'sample')} contaminated"
     elif unknown == samples:
-        text = "not known whether anything was disturbed"
+        text = _undisturbed(run, samples)
     else:
         text = f"no sample of {samples} contaminated"
     quiet = "quiet" if unknown == samples else "good"

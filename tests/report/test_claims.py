@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from lab.analysis import analyse
+from lab.contamination import RULES
 from lab.records import RunStatus
 from lab.report.claims import claim, trust, unclaimed
 from tests.analysis.test_analyse import PRIMARY, table
@@ -60,6 +64,27 @@ def test_what_decides_how_far_it_can_be_believed(designed: Run) -> None:
     assert told["twin"].state in {"good", "bad"}
     assert "contaminated" in told["noise"].text
     assert told["noise"].state == "bad"
+
+
+def test_what_a_machine_does_not_tell_is_named(smoke: Run) -> None:
+    noise: dict[str, float | None] = {rule.name: 0.0 for rule in RULES}
+    noise["host_thermal_throttles"] = None
+    samples = tuple(msgspec.structs.replace(each, noise=noise) for each in smoke.samples)
+    run = dataclasses.replace(smoke, samples=samples)
+
+    (told,) = (each for each in trust(run, analyse(run)) if each.name == "noise")
+
+    assert told.state == "quiet"
+    assert told.text.endswith("contaminated in what is told; not told: host thermal throttles")
+
+
+def test_where_nothing_is_told_nothing_is_known(smoke: Run) -> None:
+    samples = tuple(msgspec.structs.replace(each, noise={}) for each in smoke.samples)
+    run = dataclasses.replace(smoke, samples=samples)
+
+    (told,) = (each for each in trust(run, analyse(run)) if each.name == "noise")
+
+    assert told.text == "not known whether anything was disturbed"
 
 
 def test_a_run_that_was_interrupted_is_not_complete() -> None:
