@@ -39,6 +39,8 @@ class Profile:
     fio_s: float
     """Of each job on small blocks, after *fio_ramp_s*."""
     fio_ramp_s: float
+    fio_apart: bool
+    """Whether each job has an invocation of its own, so that what it costs the node is known."""
     file_mib: int
     """Of the file that is written first, and then read and changed by halves; at least 256 where
     nothing is emulated."""
@@ -89,6 +91,7 @@ SMOKE = Profile(
     loaded_latency_s=1,
     fio_s=0.5,
     fio_ramp_s=0.0,
+    fio_apart=False,
     # 9p moves 8 KiB at a time: larger files would take minutes under emulation. A smaller one is
     # read by a control in less time than can be measured.
     file_mib=16,
@@ -107,6 +110,7 @@ STANDARD = Profile(
     loaded_latency_s=5,
     fio_s=10.0,
     fio_ramp_s=2.0,
+    fio_apart=True,
     file_mib=512,
     verified_mib=64,
     asks_each_cell=True,
@@ -123,6 +127,7 @@ PUBLISH = Profile(
     loaded_latency_s=10,
     fio_s=20.0,
     fio_ramp_s=5.0,
+    fio_apart=True,
     file_mib=2048,
     verified_mib=256,
     asks_each_cell=True,

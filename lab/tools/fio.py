@@ -15,11 +15,13 @@ One way for all cells, because only like can be compared with like:
 - The random offsets follow from a seed that is the run's: the same in each of its cells.
 
 Loading fio takes a guest under emulation two seconds, mostly for libraries that are not used
-here. So the jobs of a phase share one invocation, one after the other.
+here. So where time is short the jobs of a phase share one invocation, one after the other. In
+invocations apart each has its own window, and what it costs the node is known.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -47,6 +49,15 @@ _COMMON = (
 )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Invocation:
+    """Some jobs of fio, one after the other."""
+
+    argv: list[str]
+    timed_s: float
+    """What its timed jobs take, together."""
+
+
 def first_write(file: str, *, size_mib: int) -> list[str]:
     """Write a new *file* from end to end, until it is on the disk: allocation is part of it."""
     return [
@@ -63,8 +74,9 @@ def reread_and_change(
     duration_s: float,
     ramp_s: float,
     seed: int,
+    are_apart: bool = False,
     limits_iops: Mapping[str, int] | None = None,
-) -> list[str]:
+) -> tuple[Invocation, ...]:
     """
     Four jobs on a *file* that was written in full, one after the other.
 
@@ -73,6 +85,7 @@ def reread_and_change(
     so that the second job finds caches as cold as the first.
 
     Args:
+        are_apart: In an invocation each, instead of one for all.
         limits_iops: By job: operations a second that it is held to, on average.
     """
     half_mib = size_mib // 2
@@ -89,13 +102,20 @@ def reread_and_change(
             *_limit(name, limits_iops or {}),
         ]
 
-    return [
-        *_PROGRAM,
-        *job(SEQUENTIAL_READ, "--rw=read", f"--bs={SEQUENTIAL_BLOCK}", offset_mib=0),
-        *job(RANDOM_READ, "--rw=randread", *timed),
-        *job(RANDOM_WRITE, "--rw=randwrite", *timed),
-        *job(FSYNC, "--rw=randwrite", "--fsync=1", *timed),
-    ]
+    each_s = duration_s + ramp_s
+    jobs = (
+        (job(SEQUENTIAL_READ, "--rw=read", f"--bs={SEQUENTIAL_BLOCK}", offset_mib=0), 0.0),
+        (job(RANDOM_READ, "--rw=randread", *timed), each_s),
+        (job(RANDOM_WRITE, "--rw=randwrite", *timed), each_s),
+        (job(FSYNC, "--rw=randwrite", "--fsync=1", *timed), each_s),
+    )
+    return tuple(
+        Invocation(
+            argv=[*_PROGRAM, *(word for options, _ in together for word in options)],
+            timed_s=sum(seconds for _, seconds in together),
+        )
+        for together in (((each,) for each in jobs) if are_apart else (jobs,))
+    )
 
 
 def verified_write(file: str, *, size_mib: int, seed: int) -> list[str]:

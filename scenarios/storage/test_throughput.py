@@ -46,8 +46,6 @@ RANDOM_WRITE_P99 = Metric(
 )
 FSYNC_P50 = Metric("fsync_p50", Unit.SECOND, Better.LOWER, "fsync after 4 KiB, median latency")
 
-TIMED_JOBS = 3
-
 
 def test_file(
     sandbox: Sandbox, profile: Profile, job_limits_iops: Mapping[str, int], measure: Measure
@@ -64,13 +62,14 @@ def test_file(
     )
 
     sandbox.drop_caches(FILE)
-    with measure.watching():
-        raw = _reread_and_change(sandbox, profile, job_limits_iops)
-    report = parse(raw)
-    for metric, value in _of_reads(report):
-        measure(metric, value, raw=raw, moved=_read(report, profile))
-    for metric, value in _of_writes(report):
-        measure(metric, value, raw=raw, moved=_written(report, profile))
+    for invocation in _reread_and_change(profile, job_limits_iops):
+        with measure.watching():
+            raw = _run(sandbox, profile, invocation)
+        report = parse(raw)
+        for metric, value in _of_reads(report):
+            measure(metric, value, raw=raw, moved=_read(report, profile))
+        for metric, value in _of_writes(report):
+            measure(metric, value, raw=raw, moved=_written(report, profile))
 
 
 def _read(report: FioReport, profile: Profile) -> Moved:
@@ -85,21 +84,23 @@ def _written(report: FioReport, profile: Profile) -> Moved:
 
 
 def _of_reads(report: FioReport) -> Iterator[tuple[Metric, float]]:
-    yield SEQUENTIAL_READ, report.reads[fio.SEQUENTIAL_READ].rate_bytes_per_s
-    read = report.reads[fio.RANDOM_READ]
-    yield RANDOM_READ, read.rate_iops
-    yield RANDOM_READ_P50, read.latency.percentile_s(50)
-    if read.latency.resolves(99):
-        yield RANDOM_READ_P99, read.latency.percentile_s(99)
+    if read := report.reads.get(fio.SEQUENTIAL_READ):
+        yield SEQUENTIAL_READ, read.rate_bytes_per_s
+    if read := report.reads.get(fio.RANDOM_READ):
+        yield RANDOM_READ, read.rate_iops
+        yield RANDOM_READ_P50, read.latency.percentile_s(50)
+        if read.latency.resolves(99):
+            yield RANDOM_READ_P99, read.latency.percentile_s(99)
 
 
 def _of_writes(report: FioReport) -> Iterator[tuple[Metric, float]]:
-    write = report.writes[fio.RANDOM_WRITE]
-    yield RANDOM_WRITE, write.rate_iops
-    yield RANDOM_WRITE_P50, write.latency.percentile_s(50)
-    if write.latency.resolves(99):
-        yield RANDOM_WRITE_P99, write.latency.percentile_s(99)
-    yield FSYNC_P50, report.syncs[fio.FSYNC].percentile_s(50)
+    if write := report.writes.get(fio.RANDOM_WRITE):
+        yield RANDOM_WRITE, write.rate_iops
+        yield RANDOM_WRITE_P50, write.latency.percentile_s(50)
+        if write.latency.resolves(99):
+            yield RANDOM_WRITE_P99, write.latency.percentile_s(99)
+    if sync := report.syncs.get(fio.FSYNC):
+        yield FSYNC_P50, sync.percentile_s(50)
 
 
 def _first_write(sandbox: Sandbox, profile: Profile) -> str:
@@ -107,15 +108,21 @@ def _first_write(sandbox: Sandbox, profile: Profile) -> str:
     return sandbox.run(argv, timeout_s=profile.file_deadline_s, check=False).stdout
 
 
-def _reread_and_change(sandbox: Sandbox, profile: Profile, limits_iops: Mapping[str, int]) -> str:
-    argv = fio.reread_and_change(
+def _reread_and_change(
+    profile: Profile, limits_iops: Mapping[str, int]
+) -> tuple[fio.Invocation, ...]:
+    return fio.reread_and_change(
         FILE,
         size_mib=profile.file_mib,
         duration_s=profile.fio_s,
         ramp_s=profile.fio_ramp_s,
         seed=profile.seed,
+        are_apart=profile.fio_apart,
         limits_iops=limits_iops,
     )
-    expected_s = TIMED_JOBS * (profile.fio_s + profile.fio_ramp_s)
-    timeout_s = profile.deadline_s(expected_s) + profile.file_deadline_s
-    return sandbox.run(argv, timeout_s=timeout_s, expected_s=expected_s, check=False).stdout
+
+
+def _run(sandbox: Sandbox, profile: Profile, jobs: fio.Invocation) -> str:
+    timeout_s = profile.deadline_s(jobs.timed_s) + profile.file_deadline_s
+    done = sandbox.run(jobs.argv, timeout_s=timeout_s, expected_s=jobs.timed_s, check=False)
+    return done.stdout

@@ -30,9 +30,10 @@ def jobs_of(argv: list[str]) -> dict[str, list[str]]:
     }
 
 
+(TOGETHER,) = fio.reread_and_change("/lab/f", size_mib=64, duration_s=1.5, ramp_s=0.5, seed=7)
 ALL_ARGV = {
     "first-write": fio.first_write("/lab/f", size_mib=64),
-    "reread": fio.reread_and_change("/lab/f", size_mib=64, duration_s=1.5, ramp_s=0.5, seed=7),
+    "reread": TOGETHER.argv,
     "verified-write": fio.verified_write("/lab/v", size_mib=8, seed=7),
     "verify": fio.verify("/lab/v", size_mib=8, seed=7),
 }
@@ -49,12 +50,14 @@ def test_first_write_lasts_until_it_is_on_the_disk() -> None:
 
 
 def test_a_job_is_held_to_its_limit_and_no_other_is() -> None:
-    argv = fio.reread_and_change(
+    (jobs,) = fio.reread_and_change(
         "/lab/f", size_mib=64, duration_s=1.5, ramp_s=0.5, seed=7,
         limits_iops={fio.RANDOM_READ: 900},
     )  # fmt: skip
 
-    held = {name: [o for o in options if "rate" in o] for name, options in jobs_of(argv).items()}
+    held = {
+        name: [o for o in options if "rate" in o] for name, options in jobs_of(jobs.argv).items()
+    }
     assert held.pop(fio.RANDOM_READ) == ["--rate_iops=900"]
     assert not any(held.values())
     assert not any("rate" in option for option in ALL_ARGV["reread"])
@@ -68,6 +71,20 @@ def test_random_jobs_keep_off_the_half_that_is_read_in_order() -> None:
     for options in jobs.values():
         assert {"--offset=32m", "--size=32m", "--stonewall", "--randseed=7"} <= set(options)
         assert {"--time_based=1", "--runtime=1500ms", "--ramp_time=500ms"} <= set(options)
+
+
+def test_jobs_apart_are_the_same_jobs() -> None:
+    apart = fio.reread_and_change(
+        "/lab/f", size_mib=64, duration_s=1.5, ramp_s=0.5, seed=7, are_apart=True
+    )
+
+    jobs = [jobs_of(each.argv) for each in apart]
+    assert all(len(each) == 1 for each in jobs)
+    assert {name: options for each in jobs for name, options in each.items()} == jobs_of(
+        TOGETHER.argv
+    )
+    assert [each.timed_s for each in apart] == [0.0, 2.0, 2.0, 2.0]
+    assert TOGETHER.timed_s == 6.0
 
 
 def test_file_is_read_in_order_only_once() -> None:
