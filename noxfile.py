@@ -64,6 +64,13 @@ def tests(session: nox.Session) -> None:
     session.run(_python(session, "dev"), "-m", "pytest", *spread, *session.posargs)
 
 
+@nox.session(requires=["dev"], venv_backend="none")
+def programs(session: nox.Session) -> None:
+    """Run the tests which start the lab in processes of its own: needs no more than the others."""
+    spread = ("-m", "program", "-n", "auto", "--dist", "worksteal")
+    session.run(_python(session, "dev"), "-m", "pytest", *spread, *session.posargs)
+
+
 @nox.session(default=False)
 def browser(session: nox.Session) -> None:
     """Test the report in a headless Chromium, and keep pictures of it to look at."""

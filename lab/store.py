@@ -24,7 +24,7 @@ from lab.files import append_line, write_atomic
 from lab.outcome import Evidence
 from lab.owner import marked, me
 from lab.records import BootEvent, BootRecord, RunStatus
-from lab.redact import redacted, redacted_all
+from lab.redact import is_suspect, redacted, redacted_all
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -315,6 +315,9 @@ def _write_json(path: Path, record: object, *, below: Path | None = None) -> Non
 
 
 def _encoded(record: object) -> bytes:
+    plain = msgspec.json.encode(record)
+    if not is_suspect(plain.decode()):  # a cue has no sign that JSON would write otherwise
+        return plain
     return msgspec.json.encode(redacted_all(msgspec.to_builtins(record)))
 
 

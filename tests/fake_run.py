@@ -5,7 +5,8 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
-from itertools import count, islice, product
+from functools import cache
+from itertools import chain, count, islice, product
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,7 +21,7 @@ from lab.records import Environment, LookRecord, OutcomeRecord, RunHeader, RunSt
 from lab.repeats import repeats
 from lab.run import Run
 from lab.sample import Better, Metric, Sample
-from lab.store import Store
+from lab.store import Store, _encoded
 from lab.units import Unit
 from tests.fake_answers import answers, volume
 
@@ -29,6 +30,9 @@ if TYPE_CHECKING:
 
 CREATED = datetime(2026, 11, 23, 18, 5, 12, tzinfo=UTC)
 QUIET: dict[str, float | None] = {"steal_s": 0.0, "psi_cpu_some_s": None}
+DISTURBED: dict[str, float | None] = {"host_foreign_cpu": 1.0}
+INVENTED = b'{"invented": true}\n'
+"""What is in a tool's report."""
 PRIMARIES = 6
 """How many metrics a run declares."""
 RUN_ID = "2026-11-23T18-05-12-smoke"
@@ -184,25 +188,16 @@ class FakeRun:
         store.console_path("node-1").write_text("[    0.000000] Linux version 6.12\n")
         for look in self.looks:
             store.add_look(look)
-        for boot in self._fill(store, Run.load(store.path)):
+        memory = Memory()
+        for boot in self._fill(memory, self._planned()):
             store.console_path(boot).write_text("booted\n")
+        memory.write(store)
         store.finish(self.status)
         return store.path
 
     def read(self) -> Run:
         """The run as it would be read back, without a disk: a large one takes seconds there."""
-        planned = Run(
-            path=Path(),
-            header=msgspec.structs.replace(self.header(), id=RUN_ID, status=self.status),
-            environment=None,
-            samples=(),
-            recorded=(),
-            evidence={},
-            consoles=(),
-            timeline=None,
-            looks=tuple(self.looks),
-            warnings=(),
-        )
+        planned = self._planned()
         memory = Memory()
         consoles = ["node-1", *sorted(self._fill(memory, planned))]
         return replace(
@@ -215,7 +210,22 @@ class FakeRun:
             timeline=memory.timeline,
         )
 
-    def _fill(self, store: Store | Memory, planned: Run) -> list[str]:
+    def _planned(self) -> Run:
+        """The run before its first boot."""
+        return Run(
+            path=Path(),
+            header=msgspec.structs.replace(self.header(), id=RUN_ID, status=self.status),
+            environment=None,
+            samples=(),
+            recorded=(),
+            evidence={},
+            consoles=(),
+            timeline=None,
+            looks=tuple(self.looks),
+            warnings=(),
+        )
+
+    def _fill(self, store: Memory, planned: Run) -> list[str]:
         """Put everything into *store* but the consoles: which boots have one is returned."""
         store.set_environment(
             environment(is_emulated=self.is_emulated, local_artefacts=self.local_artefacts)
@@ -243,7 +253,7 @@ class FakeRun:
 
     def _boot(
         self,
-        store: Store | Memory,
+        store: Memory,
         boot: plan.Boot,
         now: datetime,
         generator: random.Random,
@@ -261,10 +271,9 @@ class FakeRun:
             hit = trouble is not None and trouble.hits(boot, scenario)
             elapsed_s = round(generator.uniform(0.4, 3.2), 3)
             if is_up and not hit:
-                noise = {"host_foreign_cpu": 1.0} if boot.id in self.disturbed else QUIET
-                for sample in _samples(store, fakes, boot, now, generator):
-                    store.add_sample(msgspec.structs.replace(sample, noise=noise))
-            store.add_outcome(
+                noise = DISTURBED if boot.id in self.disturbed else QUIET
+                store.samples.extend(_samples(store, fakes, boot, now, generator, noise=noise))
+            store.outcomes.append(
                 OutcomeRecord(
                     boot=boot.id,
                     attempt=boot.attempt,
@@ -288,13 +297,15 @@ class FakeRun:
 
 @dataclass
 class Memory:
-    """As much of a store as a run is written with."""
+    """As much of a store as a run is written with: to the disk it goes at once, if at all."""
 
     environment: Environment | None = None
     timeline: Timeline | None = None
     samples: list[Sample] = field(default_factory=list)
     outcomes: list[OutcomeRecord] = field(default_factory=list)
     evidence: dict[str, list[Evidence]] = field(default_factory=dict)
+    raw: dict[str, None] = field(default_factory=dict)
+    """The tools' reports, by their paths in the run; in order."""
 
     def set_environment(self, environment: Environment) -> None:
         self.environment = environment
@@ -302,17 +313,41 @@ class Memory:
     def set_timeline(self, timeline: Timeline) -> None:
         self.timeline = timeline
 
-    def add_sample(self, sample: Sample) -> None:
-        self.samples.append(sample)
-
-    def add_outcome(self, record: OutcomeRecord) -> None:
-        self.outcomes.append(record)
-
     def add_evidence(self, boot: str, evidence: Evidence) -> None:
         self.evidence.setdefault(boot, []).append(evidence)
 
-    def add_raw(self, boot: str, name: str, text: str) -> str:  # noqa: ARG002 - as the store's
-        return f"raw/{boot}/{name}"
+    def add_raw(self, boot: str, name: str) -> str:
+        """Numbered as the store does: several scenarios may name their reports alike."""
+        stem, _, suffix = name.rpartition(".")
+        later = (f"raw/{boot}/{stem}-{number}.{suffix}" for number in count(2))
+        path = next(each for each in chain([f"raw/{boot}/{name}"], later) if each not in self.raw)
+        self.raw[path] = None
+        return path
+
+    def write(self, store: Store) -> None:
+        """Put all of it into *store*, as it would have got there piece by piece."""
+        assert self.environment
+        assert self.timeline
+        store.set_environment(self.environment)
+        store.set_timeline(self.timeline)
+        store.add_all(self.samples, self.outcomes)
+        for boot, kept in self.evidence.items():
+            (store.path / f"evidence/{boot}.json").write_bytes(_as_json(kept))
+        for folder in dict.fromkeys(path.rpartition("/")[0] for path in self.raw):
+            (store.path / folder).mkdir()
+        for path in self.raw:
+            (store.path / path).write_bytes(INVENTED)
+
+
+_json: dict[tuple[int, ...], bytes] = {}
+
+
+def _as_json(kept: Sequence[Evidence]) -> bytes:
+    """What the store would write of them; they are few, cached for good, and found by identity."""
+    key = tuple(map(id, kept))
+    if key not in _json:
+        _json[key] = msgspec.json.format(_encoded(kept), indent=1) + b"\n"
+    return _json[key]
 
 
 def repeated() -> FakeRun:
@@ -384,6 +419,7 @@ def _turn(boot: plan.Boot) -> tuple[int, int, int]:
     return boot.round, boot.attempt, boot.position
 
 
+@cache
 def evidence(cell: Cell, phase: str, *, holds: bool = True) -> Evidence:
     """Facts that fit *cell*, but for one unless it *holds*."""
     if cell.runtime is Runtime.RUNC:
@@ -437,14 +473,16 @@ def environment(*, is_emulated: bool, local_artefacts: str = "") -> Environment:
 
 
 def _samples(
-    store: Store | Memory,
+    store: Memory,
     fakes: Sequence[FakeMetric],
     boot: plan.Boot,
     now: datetime,
     generator: random.Random,
+    *,
+    noise: dict[str, float | None],
 ) -> Iterator[Sample]:
     names = dict.fromkeys(fake.report or f"{fake.metric.name}.json" for fake in fakes)
-    raw = {name: store.add_raw(boot.id, name, '{"invented": true}\n') for name in names}
+    raw = {name: store.add_raw(boot.id, name) for name in names}
     for fake in fakes:
         yield Sample(
             metric=fake.metric,
@@ -458,7 +496,7 @@ def _samples(
             started=now.isoformat(),
             elapsed_s=1.0,
             raw=raw[fake.report or f"{fake.metric.name}.json"],
-            noise=QUIET,
+            noise=noise,
         )
 
 

@@ -43,6 +43,7 @@ def lab(site: Path, place: Path, *arguments: str) -> str:
     return done.stdout
 
 
+@pytest.mark.program
 def test_its_cells_are_planned_with_what_they_are_read_against(site: Path, tmp_path: Path) -> None:
     plan = json.loads(
         lab(site, tmp_path, "plan", "--json", "--accel", "tcg", "--profile", "standard",
@@ -53,6 +54,7 @@ def test_its_cells_are_planned_with_what_they_are_read_against(site: Path, tmp_p
     assert cells >= {CELL, PINNED, "tcfilter+virtiofs+reference", "veth+overlayfs+runc"}
 
 
+@pytest.mark.program
 def test_its_cells_are_explained_by_its_own_words(site: Path, tmp_path: Path) -> None:
     shown = lab(site, tmp_path, "explain", CELL)
 
@@ -66,6 +68,7 @@ def test_its_cells_are_explained_by_its_own_words(site: Path, tmp_path: Path) ->
     assert "runtime   pinned" in lab(site, tmp_path, "explain", PINNED)
 
 
+@pytest.mark.program
 def test_its_cells_are_completed_and_matched_and_in_no_default_matrix(
     site: Path, tmp_path: Path
 ) -> None:
@@ -129,6 +132,7 @@ sys.exit(pytest.main(arguments, plugins=[Handover(handed), Keeper()]))
 """
 
 
+@pytest.mark.program
 def test_its_scenario_is_collected_beside_those_of_the_lab(site: Path, tmp_path: Path) -> None:
     done = python(site, "-c", COLLECT, cwd=tmp_path)
 
@@ -139,6 +143,7 @@ def test_its_scenario_is_collected_beside_those_of_the_lab(site: Path, tmp_path:
     assert not [name for name in names if ".." in name or name.startswith("/")]
 
 
+@pytest.mark.program
 def test_plain_pytest_is_told_where_it_is(site: Path, tmp_path: Path) -> None:
     done = python(
         *(site, "-m", "pytest", str(ROOT / "scenarios"), "--pyargs", "own_backend.scenarios"),
@@ -154,6 +159,7 @@ def test_plain_pytest_is_told_where_it_is(site: Path, tmp_path: Path) -> None:
     ]
 
 
+@pytest.mark.program
 def test_a_run_of_what_is_not_installed_says_what_to_install(site: Path, tmp_path: Path) -> None:
     python(site, "-c", REPORT, cwd=tmp_path)
     elsewhere = python(tmp_path / "nothing", "-m", "lab.cli", "report", cwd=tmp_path)
@@ -180,6 +186,7 @@ print(path)
 """
 
 
+@pytest.mark.program
 def test_its_view_and_its_meaning_are_in_the_report(site: Path, tmp_path: Path) -> None:
     done = python(site, "-c", REPORT, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
@@ -194,6 +201,7 @@ def test_its_view_and_its_meaning_are_in_the_report(site: Path, tmp_path: Path) 
     assert {"shared directory, never cached", "veth and tap, joined by tc matchall"} <= shown
 
 
+@pytest.mark.program
 def test_a_view_that_fails_costs_no_report(tmp_path: Path) -> None:
     site = tmp_path / "site"
     declare(site, "broken", "2.0", {"kata_lab.views": {"bad": "bad:bad", "none": "none:none"}})
@@ -207,6 +215,7 @@ def test_a_view_that_fails_costs_no_report(tmp_path: Path) -> None:
     assert "The view none is missing: the view &#39;none&#39; of broken 2.0" in page
 
 
+@pytest.mark.program
 def test_what_is_broken_is_said_with_whose_it_is_and_what_mends_it(tmp_path: Path) -> None:
     site = tmp_path / "site"
     declare(site, "greedy", "0.1", {"kata_lab.networks": {"tcfilter": "greedy"}})
@@ -223,6 +232,7 @@ def test_what_is_broken_is_said_with_whose_it_is_and_what_mends_it(tmp_path: Pat
     )
 
 
+@pytest.mark.program
 def test_help_asks_for_no_extension(site: Path, tmp_path: Path) -> None:
     script = "import sys; from lab import cli; import lab.verbs; lab.verbs.parser();"
     script += "print('importlib.metadata' in sys.modules, 'own_backend' in sys.modules)"
@@ -293,6 +303,7 @@ def test_the_page_quotes_what_is_there() -> None:
         assert [block for block in blocks if block not in text] == []
 
 
+@pytest.mark.program
 @pytest.mark.parametrize("cell", [CELL, PINNED])
 def test_its_cells_are_explained(site: Path, tmp_path: Path, cell: str) -> None:
     told = lab(site, tmp_path, "explain", cell)

@@ -81,6 +81,7 @@ def test_every_room_has_a_layer() -> None:
     assert not ROOMS - LEVEL.keys()
 
 
+@pytest.mark.program
 def test_the_package_is_imported_without_libvirt() -> None:
     modules = [
         ".".join(("lab", *parts)).removesuffix(".__init__")
@@ -97,6 +98,7 @@ def test_the_package_is_imported_without_libvirt() -> None:
     assert done.returncode == 0, done.stderr.decode()
 
 
+@pytest.mark.program
 def test_what_only_tells_something_does_not_wait_for_scipy() -> None:
     """It takes as long to import as everything else together."""
     script = "import sys, lab.cli, lab.report; sys.exit('scipy' in sys.modules)"

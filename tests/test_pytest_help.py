@@ -55,6 +55,7 @@ def test_every_option_stands_in_one_section() -> None:
     assert {section_of(option) for option in OPTIONS} == set(SECTIONS)
 
 
+@pytest.mark.program
 def test_help_shows_the_sections(tmp_path: Path) -> None:
     said = asked(tmp_path, "--help")
 
@@ -69,6 +70,7 @@ def test_every_fixture_has_a_meaning(path: Path) -> None:
     assert [each.name for each in fixtures(path) if not ast.get_docstring(each)] == []
 
 
+@pytest.mark.program
 def test_pytest_tells_of_the_labs_fixtures(tmp_path: Path) -> None:
     said = asked(tmp_path, "--fixtures")
 
@@ -78,6 +80,7 @@ def test_pytest_tells_of_the_labs_fixtures(tmp_path: Path) -> None:
                          re.MULTILINE)  # fmt: skip
 
 
+@pytest.mark.program
 def test_pytest_chooses_scenarios_by_words_of_cells_and_files(tmp_path: Path) -> None:
     said = asked(
         *(tmp_path, "--topology", "embedded", "-k", "macvtap and parity", "--collect-only"),
@@ -90,6 +93,7 @@ def test_pytest_chooses_scenarios_by_words_of_cells_and_files(tmp_path: Path) ->
     assert len({each.partition("[")[2] for each in ids}) == STORAGES_BY_DEFAULT
 
 
+@pytest.mark.program
 def test_what_is_collected_goes_in_the_order_of_the_seed(tmp_path: Path) -> None:
     wanted = ("-k", "test_mac_is_the_pods", "--collect-only", "--profile", "smoke", "--seed", "7")
 
@@ -98,6 +102,7 @@ def test_what_is_collected_goes_in_the_order_of_the_seed(tmp_path: Path) -> None
     assert first.splitlines()[0] == second.splitlines()[0]
 
 
+@pytest.mark.program
 def test_what_does_not_exist_is_said_and_not_collected(tmp_path: Path) -> None:
     with pytest.raises(subprocess.CalledProcessError) as caught:
         asked(tmp_path, "--collect-only", "--topology", "embeded")
@@ -105,6 +110,7 @@ def test_what_does_not_exist_is_said_and_not_collected(tmp_path: Path) -> None:
     assert "did you mean 'embedded'?" in caught.value.stdout
 
 
+@pytest.mark.program
 def test_pytest_tells_of_the_labs_marks(tmp_path: Path) -> None:
     said = asked(tmp_path, "--markers")
 

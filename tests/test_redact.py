@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import json
 
+import msgspec
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from lab.redact import GONE, redacted, redacted_all, secrets_in
+from lab.redact import CUES, GONE, is_suspect, redacted, redacted_all, secrets_in
+from lab.redact import SECRETS as PATTERNS
 
 LINES = "b3BlbnNzaC1rZXktdjEAAAAABG5vbmUAAAAE\nbm9uZQAAAAAAAAABAAAAMwAAAAtzc2gtZWQy\n"
 KEY = f"-----BEGIN OPENSSH PRIVATE KEY-----\n{LINES}-----END OPENSSH PRIVATE KEY-----\n"
@@ -40,6 +44,24 @@ def test_a_secret_goes_and_it_is_said_that_it_was_there(case: str) -> None:
     assert secret not in redacted(text)
     assert GONE in redacted(text)
     assert secrets_in(redacted(text)) == []
+
+
+def test_every_kind_has_its_cues() -> None:
+    assert CUES.keys() == PATTERNS.keys()
+    assert all(cue.isascii() and cue for cues in CUES.values() for cue in cues)
+
+
+@pytest.mark.parametrize("kind", PATTERNS)
+@given(data=st.data())
+@settings(max_examples=20)
+def test_whatever_a_pattern_finds_has_a_cue_of_its_kind(kind: str, data: st.DataObject) -> None:
+    """Else a secret would be kept because nobody looked."""
+    text = data.draw(st.from_regex(PATTERNS[kind]))
+
+    (found, *_) = PATTERNS[kind].finditer(text)
+    assert any(cue in found[0] for cue in CUES[kind])
+    assert is_suspect(text)
+    assert is_suspect(msgspec.json.encode({"tail": text.splitlines()}).decode())
 
 
 @pytest.mark.parametrize(

@@ -44,6 +44,7 @@ def test_reports_made_twice_are_the_same_bytes(run_dir: Path) -> None:
     assert made(run_dir) == first
 
 
+@pytest.mark.program
 def test_another_process_that_hashes_otherwise_makes_the_same_bytes(run_dir: Path) -> None:
     report.write(run_dir)
     first = made(run_dir)

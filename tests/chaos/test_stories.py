@@ -44,6 +44,7 @@ def test_what_must_hold_holds_in_a_thousand_stories() -> None:
     assert len(told) > 1000
 
 
+@pytest.mark.program
 def test_what_must_hold_holds_in_a_few_stories() -> None:
     halves = [("--seeds", "1", str(FEW), "--of", "2", "--part", part) for part in "01"]
     told = [

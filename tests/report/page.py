@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import lru_cache
 from html.parser import HTMLParser
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+KEPT = 8
+"""How many pages are kept that were parsed."""
 VOID = {"meta", "col", "br", "link", "img", "input", "hr", "path"}
 
 ENDED_BY = {
@@ -30,10 +33,11 @@ class Node:
     children: list[Node | str] = field(default_factory=list)
 
     def walk(self) -> Iterator[Node]:
-        yield self
-        for child in self.children:
-            if isinstance(child, Node):
-                yield from child.walk()
+        waiting = [self]  # no generator in a generator: pages are deep, and asked a lot
+        while waiting:
+            node = waiting.pop()
+            yield node
+            waiting.extend(child for child in reversed(node.children) if isinstance(child, Node))
 
     @property
     def text(self) -> str:
@@ -42,11 +46,10 @@ class Node:
 
     def all(self, tag: str = "", **wanted: str) -> list[Node]:
         """Nodes with *tag* and attributes; ``class_`` asks for one class of several."""
-        return [
-            node
-            for node in self.walk()
-            if (not tag or node.tag == tag) and all(node.has(k, v) for k, v in wanted.items())
-        ]
+        found = [node for node in self.walk() if not tag or node.tag == tag]
+        for key, value in wanted.items():
+            found = [node for node in found if node.has(key, value)]
+        return found
 
     def one(self, tag: str = "", **wanted: str) -> Node:
         found = self.all(tag, **wanted)
@@ -86,8 +89,13 @@ class _Parser(HTMLParser):
         self.stack[-1].children.append(data)
 
 
+@lru_cache(maxsize=KEPT)
 def parse(html: str) -> Node:
-    """Parse *html*, and insist that every element is closed where it should be."""
+    """
+    Parse *html*, and insist that every element is closed where it should be.
+
+    Tests ask the same page one after the other: it is parsed once, and not to be changed.
+    """
     parser = _Parser()
     parser.feed(html)
     parser.close()

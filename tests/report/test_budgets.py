@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from lab.report import html
 from tests.fake_run import sized
 
@@ -25,6 +27,7 @@ def test_forty_metrics_of_25_cells_in_20_boots_are_at_most_two_megabytes() -> No
     assert len(html.render(run).encode()) <= 2_000_000
 
 
+@pytest.mark.program
 def test_the_same_run_gives_the_same_bytes_in_another_process() -> None:
     """Sets have another order there."""
     make = "from tests.fake_run import sized; from lab.report import html"

@@ -48,6 +48,7 @@ def test_no_figure_is_far_off(goal: str) -> None:
     assert all(len(row) == len(section.header) for row in section.rows)
 
 
+@pytest.mark.program
 def test_a_section_is_the_same_whatever_python_hashes_by() -> None:
     script = "from tests.simulations.families import findings; print(findings(repeats=2))"
 

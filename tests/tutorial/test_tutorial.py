@@ -44,6 +44,7 @@ def test_the_page_says_whether_it_is_recorded() -> None:
     assert all(step.printed for step in STEPS if step.is_slow)
 
 
+@pytest.mark.program
 def test_the_quick_commands_print_what_the_page_says(kept: Path, tmp_path: Path) -> None:
     for folder in ("bin", "kata-lab"):
         (tmp_path / folder).mkdir()

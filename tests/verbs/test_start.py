@@ -63,6 +63,7 @@ def imported(place: Path, line: str) -> set[str]:
     return set(json.loads(done.stderr.splitlines()[-1]))
 
 
+@pytest.mark.program
 @pytest.mark.parametrize("line", TELLING)
 def test_it_imports_nothing_that_takes_its_time(line: str, place: Path) -> None:
     assert imported(place, line) & HEAVY == set()
