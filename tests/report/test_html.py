@@ -5,6 +5,7 @@ import dataclasses
 import hashlib
 import json
 import re
+from collections import deque
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -29,8 +30,17 @@ HOSTILE = "</script><img src=x onerror=alert(1)>\x1b[31m\x00\x9b\u202e'\"&amp;"
 DECENT = "</script><img src=x onerror=alert(1)>'\"&amp;"
 
 
+_pages: deque[tuple[Run, Node]] = deque(maxlen=8)
+"""What was shown last: most tests ask the same few runs, which none of them changes."""
+
+
 def page(run: Run) -> Node:
-    return parse(html.render(run))
+    for shown, document in _pages:
+        if shown is run:
+            return document
+    document = parse(html.render(run))
+    _pages.append((run, document))
+    return document
 
 
 FOLDERS = {
