@@ -23,6 +23,7 @@ from lab.matrix import Cell, Runtime
 from lab.plan import Role
 from lab.stats.effect import Flag, compare
 from lab.stats.multiplicity import holm
+from lab.stats.share import is_own
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -36,8 +37,6 @@ if TYPE_CHECKING:
 
 _AGAINST = (Role.CONTROL, Role.REFERENCE)
 """What a cell is divided by: what has no guest rather than what may itself have changed."""
-_OWN_SHARE = 0.5
-"""How much of a change, on logarithms, must be the cell's own for it to be the cell's."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,7 +65,7 @@ class Row:
         ratio, own = self.effect.ratio, self.itself.ratio
         if not self.effect.verdict.is_difference or ratio is None:
             return False
-        return own is None or math.log(own) / math.log(ratio) < _OWN_SHARE
+        return own is None or not is_own(math.log(ratio), math.log(own))
 
     def is_left(self, alpha: float) -> bool:
         """Whether it differs by itself, and does so beside all others judged with it."""

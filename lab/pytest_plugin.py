@@ -38,7 +38,6 @@ CLUSTER = SCENARIOS / "cluster"
 """The scenarios that only a cluster can show."""
 ENDING = {"restart": 1, "container_restart": 1, "doomed": 2}
 """The fixtures that end what other scenarios measure; the sandbox does not outlive the last."""
-MEASURES = "measure"
 """The fixture of every scenario that records samples."""
 STORAGES = "storages"
 """The mark of a scenario that has a meaning on some storages only, which are its arguments."""
@@ -120,14 +119,14 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     """
     Put the scenarios in the order of the plan, boot by boot; what ends a sandbox comes last.
 
-    Those that have no meaning on a boot's storage are left out. Of boots that are made again only
-    what measures is run: the session keeps it.
+    Those that have no meaning on a boot's storage are left out. The session keeps those of boots
+    that may have to be made again.
     """
     ordered = sorted((item for item in items if _has_meaning(item)), key=_turn)
     first = [item for item in ordered if (boot := _boot(item)) is None or _is_due(boot, config)]
     kept = set(first)
     for item in ordered if SESSION in config.stash else ():
-        if item not in kept and MEASURES in getattr(item, "fixturenames", ()):
+        if item not in kept:
             session_of(config).spare.setdefault(_boot_id(item), []).append(item)
     if left_out := [item for item in items if item not in kept]:
         config.hook.pytest_deselected(items=left_out)

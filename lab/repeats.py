@@ -2,12 +2,13 @@
 What was disturbed is measured again, within a limit: decided from noise alone, never from values.
 
 At the end of its round a boot is started anew if nothing of some primary metric was measured in it
-without contamination, or if the bench has lost it (INFRA: an emulator loses a guest now and then),
-and what measures is run in it once more. All attempts are kept; which one counts is said by
-:func:`lab.contamination.to_be_used`. What stays contaminated degrades the run, and what was lost
-stays on record. A FAIL is the cell's own, and is not made again.
+without contamination: what measures is run in it once more, and which attempt counts is said by
+:func:`lab.contamination.to_be_used`. What stays contaminated degrades the run. Not in a smoke run
+of one round: nothing is claimed of it.
 
-Not in a smoke run of one round: nothing is claimed of it.
+A boot that the bench has lost (INFRA: an emulator loses a guest now and then) is made again whole,
+and takes the place of the one that was lost. All attempts are kept. A FAIL is the cell's own, and
+is not made again.
 """
 
 from __future__ import annotations
@@ -22,12 +23,13 @@ from lab.contamination import judge, to_be_used
 from lab.matrix import Variant
 from lab.outcome import Outcome
 from lab.profile import SMOKE
+from lab.records import BootEvent
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from lab.plan import Boot, Plan
-    from lab.records import OutcomeRecord
+    from lab.records import BootRecord, OutcomeRecord
     from lab.sample import Sample
 
 MOST_ATTEMPTS = 3
@@ -40,12 +42,16 @@ SHARE = 0.2
 
 def repeats(plan: Plan) -> tuple[Boot, ...]:
     """Every boot that the run of *plan* may have to make again, in the order of the plan."""
-    is_glance = plan.profile == SMOKE.name and plan.rounds == 1
-    if is_glance or not plan.design.rules:
+    if not plan.design.rules:
         return ()
     return tuple(
         repeat(boot, attempt) for boot in plan.order for attempt in range(2, MOST_ATTEMPTS + 1)
     )
+
+
+def _waits_out(plan: Plan) -> bool:
+    """Whether what was disturbed is made again: not of a glance, which claims nothing."""
+    return plan.profile != SMOKE.name or plan.rounds > 1
 
 
 def contaminated(plan: Plan, samples: Iterable[Sample]) -> tuple[Boot, ...]:
@@ -70,9 +76,30 @@ def lost(plan: Plan, outcomes: Iterable[OutcomeRecord]) -> tuple[Boot, ...]:
     return tuple(boot for boot in plan.order if (boot.cell_name, boot.round) in gone)
 
 
+def replaced(journal: Iterable[BootRecord], outcomes: Iterable[OutcomeRecord]) -> Mapping[str, str]:
+    """
+    By boot that the bench lost: the attempt that was made whole in its place.
+
+    What the bench has lost says nothing of its cell; what was made again says all of it.
+    """
+    ended = {each.boot for each in journal if each.event is BootEvent.ENDED}
+    attempts: dict[tuple[str, int], dict[int, str]] = defaultdict(dict)
+    gone = set()
+    for record in outcomes:
+        attempts[record.cell, record.round][record.attempt] = record.boot
+        if record.outcome is Outcome.INFRA:
+            gone.add(record.boot)
+    found: dict[str, str] = {}
+    for boots in attempts.values():
+        last = boots[max(boots)]
+        if last in ended - gone:
+            found |= {boot: last for boot in boots.values() if boot in gone}
+    return found
+
+
 def degradation(plan: Plan, samples: Iterable[Sample]) -> str:
     """What of a run that repeats is contaminated all the same, in a sentence; or nothing."""
-    left = contaminated(plan, samples) if repeats(plan) else ()
+    left = contaminated(plan, samples) if repeats(plan) and _waits_out(plan) else ()
     if not left:
         return ""
     named = ", ".join(boot.id for boot in left[:NAMED])
@@ -108,8 +135,8 @@ class Repeats:
         if not repeats(self.plan):
             return ()
         gone = self._repeatable(lost(self.plan, outcomes))
-        noisy = self._repeatable(contaminated(self.plan, samples))
-        noisy = [boot for boot in noisy if boot not in gone][: self._left(rounds)]
+        bad = contaminated(self.plan, samples) if _waits_out(self.plan) else ()
+        noisy = [boot for boot in self._repeatable(bad) if boot not in gone][: self._left(rounds)]
         self.waited_out += len(noisy)
         again = [boot for boot in self.plan.order if boot in gone or boot in noisy]
         self.attempts.update(boot.id for boot in again)

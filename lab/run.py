@@ -29,7 +29,7 @@ from lab.records import (
     RunStatus,
     Timeline,
 )
-from lab.repeats import degradation, repeat, repeats
+from lab.repeats import degradation, repeat, repeats, replaced
 from lab.sample import Sample
 from lab.store import (
     BOOTS,
@@ -136,7 +136,11 @@ class Run:
             leaks=_read_optional(path / LEAKS, Leaks),
             looks=looks,
             journal=journal,
-            warnings=(*warnings, *map(_went_on, header.resumptions)),
+            warnings=(
+                *warnings,
+                *map(_went_on, header.resumptions),
+                *map(_made_again, replaced(journal, recorded).items()),
+            ),
         )
 
     @property
@@ -174,11 +178,12 @@ class Run:
     @cached_property
     def superseded(self) -> Mapping[str, str]:
         """
-        By boot that was cut short: the attempt that counts in its place.
+        By boot that was cut short, or lost by the bench: the attempt that counts in its place.
 
         What it had measured stays on the disk, and in :attr:`samples`; nothing is made of it.
         """
-        return {each.instead_of: each.boot for each in self.journal if each.instead_of}
+        cut = {each.instead_of: each.boot for each in self.journal if each.instead_of}
+        return {**replaced(self.journal, self.recorded), **cut}
 
     @property
     def has_leaks(self) -> bool:
@@ -296,6 +301,11 @@ def _went_on(resumption: Resumption) -> str:
     if resumption.differences:
         told += f"; by force, though not all was as before: {'; '.join(resumption.differences)}"
     return f"{told}."
+
+
+def _made_again(pair: tuple[str, str]) -> str:
+    lost, instead = pair
+    return f"The bench lost {lost}; {instead} was made in its place."
 
 
 def _doubt(kept: tuple[Evidence, ...]) -> str:

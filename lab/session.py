@@ -17,7 +17,7 @@ from lab.looks import Looks
 from lab.options import Wishes
 from lab.outcome import BY_THE_BENCH, Outcome
 from lab.records import BootEvent
-from lab.repeats import Repeats
+from lab.repeats import Repeats, lost
 from lab.run import Run
 from lab.stopwatch import Stopwatch
 
@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from lab.screen import Screen
     from lab.store import Store
 
+MEASURES = "measure"
+"""The fixture of scenarios that measure: of a boot that was disturbed, these are run again."""
 BRINGING_UP = "the bench comes up"
 SESSION = pytest.StashKey["Session"]()
 SIGHT = pytest.StashKey["Sight"]()
@@ -145,13 +147,23 @@ class Session:
 
     def again(self, number: int) -> list[pytest.Item]:
         """What is to be run again before round *number* is over, since it was disturbed."""
-        if self.is_lost or not self.spare:
+        if self.is_lost or self.bench is None or not self.spare:
             return []
         run = Run.load(self.store.path)
+        gone = {(boot.cell, boot.round) for boot in lost(run.header.plan, run.outcomes)}
         due = self.repeats.due(run.valid_samples, run.outcomes, rounds=number)
-        if due:
-            self.say(f"disturbed, and measured again: {', '.join(boot.id for boot in due)}")
-        return [item for boot in due for item in self.spare.get(boot.id, ())]
+        whole = [boot for boot in due if (boot.cell, boot.round) in gone]
+        part = [boot for boot in due if boot not in whole]
+        if whole:
+            self.say(f"lost by the bench, and made again: {', '.join(each.id for each in whole)}")
+        if part:
+            self.say(f"disturbed, and measured again: {', '.join(each.id for each in part)}")
+        return [
+            item
+            for boot in due
+            for item in self.spare.get(boot.id, ())
+            if boot in whole or MEASURES in getattr(item, "fixturenames", ())
+        ]
 
     def ends_with(self, number: int) -> bool:
         """Whether the run is to end with round *number*, which is over: looked at, and kept."""

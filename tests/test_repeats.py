@@ -12,8 +12,8 @@ from lab.design import PRIMARY
 from lab.matrix import Cell
 from lab.outcome import Outcome
 from lab.plan import Boot, Design, Plan
-from lab.records import OutcomeRecord
-from lab.repeats import Repeats, contaminated, repeats
+from lab.records import BootEvent, BootRecord, OutcomeRecord
+from lab.repeats import Repeats, contaminated, repeats, replaced
 from lab.sample import Better, Metric, Sample
 from lab.units import Unit
 from tests.samples import GOODPUT, sample
@@ -63,9 +63,18 @@ def test_every_boot_may_be_repeated_twice_under_a_name_of_its_own() -> None:
 
 
 @pytest.mark.parametrize("made", [planned(profile="smoke", rounds=1), planned(rules=0)])
-def test_a_run_that_claims_nothing_repeats_nothing(made: Plan) -> None:
-    assert repeats(made) == ()
+def test_a_run_that_claims_nothing_waits_nothing_out(made: Plan) -> None:
     assert Repeats(made).due([of(PLAIN)], rounds=1) == ()
+
+
+def test_a_run_without_rules_repeats_nothing() -> None:
+    assert repeats(planned(rules=0)) == ()
+
+
+def test_what_was_lost_is_made_again_at_a_glance_too() -> None:
+    run = Repeats(planned(profile="smoke", rounds=1))
+
+    assert ids(run.due([of(PLAIN)], [outcome(NINEP, Outcome.INFRA)], rounds=1)) == [f"{NINEP}-a2"]
 
 
 @pytest.mark.parametrize(
@@ -146,6 +155,36 @@ def test_what_was_lost_is_made_again_however_noisy_the_machine_is() -> None:
     assert ids(run.due(everything, [outcome(NINEP, Outcome.INFRA)], rounds=1)) == [
         f"{NINEP}-r1-a2" if made.rounds > 1 else f"{NINEP}-a2"
     ]
+
+
+def journal(*boots: str) -> list[BootRecord]:
+    started = datetime(2026, 11, 23, tzinfo=UTC)
+    return [
+        BootRecord(boot=boot, first=f"{NINEP}-r1", attempt=1, event=BootEvent.ENDED, at=started)
+        for boot in boots
+    ]
+
+
+@pytest.mark.parametrize(
+    ("last", "ended", "found"),
+    [
+        (Outcome.PASS, True, {f"{NINEP}-r1": f"{NINEP}-r1-a2"}),
+        (Outcome.FAIL, True, {f"{NINEP}-r1": f"{NINEP}-r1-a2"}),
+        (Outcome.PASS, False, {}),
+        (Outcome.INFRA, True, {}),
+    ],
+)
+def test_what_was_lost_is_replaced_by_what_was_made_whole(
+    last: Outcome, *, ended: bool, found: dict[str, str]
+) -> None:
+    again = f"{NINEP}-r1-a2"
+    outcomes = [
+        outcome(NINEP, Outcome.PASS),
+        outcome(NINEP, Outcome.INFRA, scenario="s::b"),
+        msgspec.structs.replace(outcome(NINEP, last, attempt=2), boot=again),
+    ]
+
+    assert replaced(journal(f"{NINEP}-r1", *([again] if ended else [])), outcomes) == found
 
 
 def test_what_failed_by_itself_is_not_made_again() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from statistics import fmean
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -13,6 +14,7 @@ from lab.history.screening import event_of
 from lab.history.series import reading
 from lab.sample import Better
 from lab.stats import screen
+from lab.stats.share import is_own
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -70,11 +72,20 @@ def _decided(screened: Screened, seen: Seen, rerun: Entry | None) -> Event:
     event = event_of(seen, Kind.NOT_CONFIRMED)
     is_same_way = found.shift * event.shift > 0
     if found.is_confirmed and is_same_way:
-        worse = _is_worse(found.shift, seen.series.better)
-        event = event_of(seen, Kind.REGRESSION if worse else Kind.IMPROVEMENT)
+        event = event_of(seen, _kind(seen, rerun, found.shift))
     return msgspec.structs.replace(
         event, shift=found.shift, low=found.low, high=found.high, p=found.p, rounds=found.rounds
     )
+
+
+def _kind(seen: Seen, rerun: Entry, shift: float) -> Kind:
+    """What a confirmed *shift* of the ratio is."""
+    mine = reading(rerun, seen.series.alone)
+    if seen.own and mine is not None:
+        own = mine.centre - fmean(seen.own[-screen.NIGHTS :])
+        if not is_own(shift, own):
+            return Kind.CONTROL
+    return Kind.REGRESSION if _is_worse(shift, seen.series.better) else Kind.IMPROVEMENT
 
 
 def _expected(history: Sequence[Reading]) -> Expected:

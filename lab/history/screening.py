@@ -39,6 +39,8 @@ class Seen:
     series: Series
     tonight: Reading
     history: tuple[Reading, ...]
+    own: tuple[float, ...] = ()
+    """Of the same nights, the cell's own values; empty where nothing is divided."""
     screening: Screening | None
     """None without a night to compare with."""
     is_known: bool = False
@@ -114,6 +116,7 @@ def _seen(tonight: Entry, epoch: Epoch, series: Series, *, known: Sequence[Known
         series=series,
         tonight=found,
         history=history,
+        own=tuple(each.centre for each in readings(nights, series.alone)) if series.control else (),
         screening=screening,
         is_known=is_known,
         note=""
@@ -154,7 +157,7 @@ def _is_control_alone(tonight: Entry, epoch: Epoch, seen: Seen, known: Sequence[
     """Whether it is the control that is not where it was, and the cell is."""
     series = seen.series
     nights = accepted(epoch.nights, series, known=known, today=tonight.day)
-    cell = replace(series, control="")
+    cell = series.alone
     control = replace(cell, cell=series.control)
     flags = [_is_flagged_alone(tonight, nights, each) for each in (control, cell)]
     return flags == [True, False]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from lab.history.night import Kind
@@ -34,6 +34,11 @@ class Series:
     """Empty for a control that is followed by itself."""
     better: Better
     margin: float
+
+    @property
+    def alone(self) -> Series:
+        """The cell's own values, divided by nothing."""
+        return replace(self, control="")
 
     def __str__(self) -> str:
         against = f" against {self.control}" if self.control else ""

@@ -31,8 +31,9 @@ if TYPE_CHECKING:
 
 NIGHTS = 20
 """Of history that a night is screened against, at most: K."""
-MIN_NIGHTS = 8
-"""With fewer, the spread between nights is not known, and nothing is screened out."""
+MIN_NIGHTS = 10
+"""With fewer, the spread between nights is not known well enough (by 8, the matrix had a false
+alarm in 63 nights), and nothing is screened out."""
 SCREEN_ALPHA = 0.05
 ROUNDS = 16
 """Of the re-run. With 12 a change of 5 % is found within three nights in half of the cases only."""

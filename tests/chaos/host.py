@@ -266,6 +266,9 @@ class Sandbox:
             raise SandboxError(f"{self.id} no longer answers", remedy="look at the node")
         return Completed(tuple(argv), 0, "1000", "", 0.0)
 
+    def share(self) -> None:
+        """Nobody serves its files from outside."""
+
     def console(self) -> str:
         return f"{self.id} is up\n"
 

@@ -134,16 +134,16 @@ def test_a_changed_machine_begins_an_epoch() -> None:
 
 
 def test_a_control_that_moved_alone_is_not_blamed_on_its_cells() -> None:
-    """Too little to say that the machine changed, enough to move a ratio."""
-    lab = a_lab_with_history(seed=1)
-    lab.shifts[CONTROL, GOODPUT] = 1.07
+    """Too little to say that the machine changed, enough to move every ratio."""
+    nights = []
+    for seed in range(1, 9):
+        lab = a_lab_with_history(seed=seed)
+        lab.shifts[CONTROL, GOODPUT] = 1.07
+        nights.append(lab.night())
 
-    night = lab.night()
-
-    assert alarms([night]) == []
-    moved = [event for event in night.events if event.kind is Kind.CONTROL]
-    assert {event.metric for event in moved} <= {GOODPUT}
-    assert Kind.CONTROL in kinds(night) or Kind.ENVIRONMENT in kinds(night)
+    assert len(alarms(nights)) <= 1, "of sixteen ratios that moved"
+    moved = [event for night in nights for event in night.events if event.kind is Kind.CONTROL]
+    assert sum(event.metric == GOODPUT for event in moved) > 8
 
 
 def test_a_new_kernel_begins_an_epoch_and_blames_nobody() -> None:

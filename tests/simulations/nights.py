@@ -13,6 +13,7 @@ from lab.history.night import Kind
 from lab.matrix import Runtime, cells_of, control_of
 from lab.sample import Better
 from lab.stats import screen
+from lab.stats.share import is_own
 from tests.history.nights import Lab
 from tests.simulations.section import SIGMAS, Check, Section, generator, percent
 
@@ -64,7 +65,7 @@ WORLDS = (
     World("20 nights"),
     World("20 nights, noise unknown", is_noise_known=False),
     World("the same, 3 % of boots disturbed", disturbed=0.03, is_noise_known=False),
-    World("8 nights", history=8),
+    World("10 nights", history=screen.MIN_NIGHTS),
     World("3 nights", history=3),
     World("20 nights, boots 2 %", boot=0.02),
     World("20 nights, boots 5 %", boot=0.05),
@@ -81,7 +82,8 @@ def nights(
         flagged, alarms = _rates(world, draws=draws)
         per_night = alarms * SERIES
         found = {change: _seen(world, change=change, draws=powers) for change in (0.95, 0.9, 0.85)}
-        if world.history >= screen.NIGHTS:
+        blamed = [_blamed(world, change=change, draws=powers) for change in (1.05, 1.1)]
+        if world.history >= screen.MIN_NIGHTS:
             checks.append(
                 Check(name=f"{world.name}: false alarms", value=per_night, high=MOST_PER_NIGHT)
             )
@@ -96,6 +98,7 @@ def nights(
                 f"{alarms:.1e}",
                 f"{1 / per_night:.0f}" if alarms else f"more than {draws / SERIES:.0f}",
                 *(f"{percent(first, 0)}, {percent(within, 0)}" for first, within in found.values()),
+                ", ".join(percent(share) for share in blamed),
             )
         )
     return Section(
@@ -112,7 +115,8 @@ def nights(
             f" change of 10 % told the same night in {percent(LEAST_TENTH, 0)}, and one of 5 %"
             f" within {NIGHTS_TO_SEE} nights in {percent(LEAST_TWENTIETH, 0)}. Found: the same"
             f" night, and within {NIGHTS_TO_SEE} nights; what was not told at first is part of the"
-            " history of the nights after it."
+            " history of the nights after it. Blamed: a cell without a change is told as one,"
+            " because its control is better that night."
         ),
         header=(
             "history",
@@ -120,6 +124,7 @@ def nights(
             "false alarms of a series in a night",
             "of the matrix: one in so many nights",
             *(f"found: -{number} %" for number in (5, 10, 15)),
+            "blamed when the control moves by +5 %, +10 %",
         ),
         rows=tuple(rows),
         checks=tuple(checks),
@@ -194,18 +199,30 @@ def _seen(world: World, *, change: float, draws: int) -> tuple[float, float]:
     return float(told[0].mean()), float(np.any(told, axis=0).mean())
 
 
+def _blamed(world: World, *, change: float, draws: int) -> float:
+    """Which share of cells is told to be worse because their control has become better."""
+    random = generator("S5", world.name, change, "blamed")
+    made = _Nights(world, random, draws, nights=world.history + 1)
+    made.control[:, world.history] += math.log(change)
+    return float(made.spend(world.history, 0.0, math.log(change))[1].mean())
+
+
 class _Nights:
     """Many series at once: night by night, a cell and its control, each in some rounds."""
 
     def __init__(self, world: World, random: np.random.Generator, count: int, nights: int) -> None:
         self.world = world
         self.random = random
-        night = random.normal(0, NIGHT, (count, nights, 1))
-        self.cell = self._boots(count, nights, ROUNDS) + night
-        self.control = self._boots(count, nights, ROUNDS) + night
+        self.night = random.normal(0, NIGHT, (count, nights, 1))
+        self.cell = self._boots(count, nights, ROUNDS) + self.night
+        self.control = self._boots(count, nights, ROUNDS) + self.night
 
-    def spend(self, tonight: int, shift: float) -> tuple[Bools, Bools]:
-        """Which series are measured again on the night *tonight*, and which are told as worse."""
+    def spend(self, tonight: int, shift: float, moved: float = 0.0) -> tuple[Bools, Bools]:
+        """
+        Which series are measured again on the night *tonight*, and which are told as worse.
+
+        Since the nights before, the cell has gone by *shift*, and its control has *moved*.
+        """
         before = slice(tonight - self.world.history, tonight)
         ratio = self.cell - self.control
         centres = self._centre(ratio)
@@ -218,15 +235,17 @@ class _Nights:
             flagged = screen.is_as_large(shifts, MARGIN / 2)
         again = np.flatnonzero(flagged)
         history = centres[again, before] if has_spread else self._pooled(ratio[again, before])
-        found, told = self._confirmed(history, shift)
+        cell = self._boots(len(again), self.world.rounds) + shift
+        control = self._boots(len(again), self.world.rounds) + moved
+        found, told = self._confirmed(cell - control, history)
+        own = cell.mean(axis=-1) + self.night[again, tonight, 0]
+        told &= is_own(found, own - self._centre(self.cell[again, before]).mean(axis=-1))
         worse = np.zeros(len(flagged), dtype=bool)
         worse[again] = told & (found < 0) & (shifts[again] < 0)
         return flagged, worse
 
-    def _confirmed(self, history: Floats, shift: float) -> tuple[Floats, Bools]:
-        """The re-run of as many series as have a *history*."""
-        size = (len(history), 1, self.world.rounds)
-        rounds = (self._boots(*size) + shift - self._boots(*size))[:, 0]
+    def _confirmed(self, rounds: Floats, history: Floats) -> tuple[Floats, Bools]:
+        """What the *rounds* of the re-run say, against the *history*."""
         found, _, _, p = screen.departure(rounds, *screen.level(history))
         was_screened = self.world.history >= screen.MIN_NIGHTS
         alpha = screen.CONFIRM_ALPHA if was_screened else screen.ALONE_ALPHA
