@@ -1073,7 +1073,8 @@ def repeating(runner: Runner, *, rounds: int = 2, profile: str = "standard") -> 
 def in_order(run: Finished) -> list[str]:
     """The boots that were opened."""
     opened = [call for call in run.bench.calls if call.startswith("open ")]
-    assert [call.removeprefix("close ") for call in run.bench.calls if "close" in call] == [
+    closed = [call.removeprefix("close ") for call in run.bench.calls if "close" in call]
+    assert [call.removesuffix(" lost") for call in closed] == [
         call.removeprefix("open ") for call in opened
     ], "each is closed before the next"
     return [call.removeprefix("open ") for call in opened]
@@ -1170,6 +1171,30 @@ def test_smoke_measures_nothing_again(runner: Runner) -> None:
 
     assert in_order(run) == boots
     assert Run.load(run.store.path).degradation == ""
+
+
+def test_a_boot_that_the_bench_lost_is_made_again_whole_and_takes_its_place(runner: Runner) -> None:
+    boots = repeating(runner, rounds=1, profile="smoke")
+    runner.bench.lost = "the emulator lost the guest: 32464 exits in 1 s, none by an interrupt"
+    loses = f"""
+from lab.errors import SandboxError
+
+def test_one(sandbox, boot):
+    if boot.id == {boots[1]!r}:
+        raise SandboxError("the agent does not answer", remedy="none")
+"""
+
+    run = runner.run(loses, test_b=WORKS, test_c=FLOW)
+
+    again = f"{boots[1]}-a2"
+    assert in_order(run) == [*boots, again]
+    assert f"lost by the bench, and made again: {again}" in run.screen.told
+    read = Run.load(run.store.path)
+    assert run.of(boots[1])[0].outcome is Outcome.INFRA, "it is on record"
+    assert {record.boot for record in read.outcomes} == {boots[0], boots[2], again}
+    assert {record.outcome for record in read.outcomes} == {Outcome.PASS}
+    assert len([record for record in read.outcomes if record.boot == again]) == 3
+    assert read.warnings == (f"The bench lost {boots[1]}; {again} was made in its place.",)
 
 
 def test_repeats_come_before_the_look_at_the_precision(
