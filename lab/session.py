@@ -178,7 +178,8 @@ class Session:
     def judge(self, error: BaseException) -> Verdict:
         """What *error* means; a fault of the bench is said once, then it blocks the rest."""
         outcome, reason, tail = judge(error)
-        if not self.is_lost and isinstance(error, LabError) and self._has_lost_its_node():
+        may_be_the_node = isinstance(error, LabError) or outcome is Outcome.BLOCKED
+        if not self.is_lost and may_be_the_node and self._has_lost_its_node():
             self.is_lost = True
             self.problem = self.problem or error
             self.say("the node no longer answers: what is left of the run cannot be measured")

@@ -253,9 +253,9 @@ def _kept_evidence(path: Path) -> list[Evidence]:
 
 
 def write_report(path: Path, text: str) -> None:
-    """Write a file that is made from a run, beside the run's own."""
+    """Write a file that is made from a run, beside the run's own, into a folder that is there."""
     with _writing(path):
-        write_atomic(path, text)
+        write_atomic(path, text, below=path.parent)
 
 
 def checked_name(name: str) -> str:

@@ -1220,6 +1220,19 @@ def test_repeats_come_before_the_look_at_the_precision(
     assert run.status == 0
 
 
+def test_a_node_that_is_lost_while_a_sandbox_starts_is_no_cells_fault(runner: Runner) -> None:
+    """Found by a story: every cell was BLOCKED, and the status was 1."""
+    runner.bench.fails = {
+        f"open {FIRST}": NotMeasuredError(Outcome.BLOCKED, "node-1 cannot be reached"),
+        "node": ProvisionError("gone", remedy="none"),
+    }
+
+    run = runner.run(WORKS)
+
+    assert [outcome for _, outcome in run.outcomes] == [Outcome.INFRA, *[Outcome.BLOCKED] * 2]
+    assert run.records[0].reason == "the node no longer answers (node-1 cannot be reached)"
+
+
 def test_a_node_that_is_lost_is_not_measured_again(runner: Runner) -> None:
     boots = repeating(runner)
     runner.bench.disturbed = {boots[0]}

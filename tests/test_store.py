@@ -17,7 +17,7 @@ from lab.outcome import Evidence, Outcome
 from lab.plan import Ordering
 from lab.records import SCHEMA_VERSION, RunStatus
 from lab.run import BENCH_FAILED, Run, exit_status, find_run
-from lab.store import Store, checked_name
+from lab.store import Store, checked_name, write_report
 from tests.fake_run import CHECKS, FakeRun, Trouble, evidence, repeated
 
 if TYPE_CHECKING:
@@ -418,3 +418,11 @@ def test_what_stays_contaminated_is_told(again: Run) -> None:
         f"Degraded: 1 of {boots} boots stay contaminated, and were not measured again, or not often"
         " enough to help: none+9p+reference-r2."
     )
+
+
+def test_no_report_makes_a_runs_folder_anew(tmp_path: Path) -> None:
+    """Found by a story: somebody had moved the run away while its reports were made."""
+    with pytest.raises(StoreError, match="cannot write .*No such file or directory"):
+        write_report(tmp_path / "gone" / "report.html", "text")
+
+    assert not (tmp_path / "gone").exists()
