@@ -422,7 +422,7 @@ def test_what_stays_contaminated_is_told(again: Run) -> None:
 
 def test_no_report_makes_a_runs_folder_anew(tmp_path: Path) -> None:
     """Found by a story: somebody had moved the run away while its reports were made."""
-    with pytest.raises(StoreError, match="cannot write .*No such file or directory"):
+    with pytest.raises(StoreError, match=r"cannot write .*No such file or directory"):
         write_report(tmp_path / "gone" / "report.html", "text")
 
     assert not (tmp_path / "gone").exists()
