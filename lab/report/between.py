@@ -80,6 +80,13 @@ def _change(effect: Effect) -> str:
     )
 
 
+def would_have_seen(effect: Effect) -> str:
+    """The smallest change that its boots would have shown, where none is claimed."""
+    if effect.verdict.is_difference or effect.smallest_detectable is None:
+        return ""
+    return f"would have seen {effect.smallest_detectable:.1%}"
+
+
 def _verdict(row: Row, alpha: float) -> str:
     """The verdict; a difference that does not stand beside all the others is not claimed."""
     effect = row.effect
@@ -90,7 +97,7 @@ def _verdict(row: Row, alpha: float) -> str:
         text = f"inconclusive: {OF_ITS_CONTROL}"
     elif effect.verdict.is_difference and not row.is_left(alpha):
         text = "inconclusive among so many"
-    elif not effect.verdict.is_difference and effect.smallest_detectable is not None:
-        text = f"{text}, would have seen {effect.smallest_detectable:.1%}"
+    elif seen := would_have_seen(effect):
+        text = f"{text}, {seen}"
     notes = [flag.text for flag in effect.flags if flag in _TOLD]
     return "; ".join([text, *notes])

@@ -107,13 +107,23 @@ def _kind(effects: Sequence[MetricEffect]) -> str:
     return Verdict.INCONCLUSIVE.value
 
 
+NAMED = 4
+"""More than that of what is not told is counted."""
+
+
 def _undisturbed(run: Run, samples: int) -> str:
     """What can be said where each sample lacks a rule: a virtual machine tells of no heat."""
-    untold = {name for sample in run.valid_samples for name in judge(sample.noise).unknown}
-    if len(untold) == len(RULES):
+    untold = [frozenset(judge(sample.noise).unknown) for sample in run.valid_samples]
+    always = frozenset.intersection(*untold)
+    if len(always) == len(RULES):
         return "not known whether anything was disturbed"
-    names = ", ".join(rule.name.replace("_", " ") for rule in RULES if rule.name in untold)
-    return f"no sample of {samples} contaminated in what is told; not told: {names}"
+    names = [rule.name.replace("_", " ") for rule in RULES if rule.name in always]
+    if len(names) > NAMED:
+        names[NAMED:] = [f"{len(names) - NAMED} more"]
+    silent = sum(len(each) == len(RULES) for each in untold)
+    names += [f"anything of {count(silent, 'sample')}"] if silent else []
+    told = f"no sample of {samples} contaminated in what is told"
+    return f"{told}; not told: {', '.join(names)}" if names else told
 
 
 def _trust(run: Run, analysis: Analysis) -> Iterator[Trust]:

@@ -7,7 +7,7 @@ from collections import Counter, defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from lab.report.between import OF_ITS_CONTROL
+from lab.report.between import OF_ITS_CONTROL, would_have_seen
 from lab.report.forest import WIDTH, oriented, ticks
 from lab.report.html import page
 from lab.report.ratios import SIGNS, Span, interval
@@ -165,6 +165,7 @@ def _group(
         before, after = (side.get((row.cell, metric.name)) for side in centres)
         flags = [flag.text for flag in effect.flags if flag.value != "unpaired"]
         flags += [OF_ITS_CONTROL] if row.is_of_its_control else []
+        seen = [text] if (text := would_have_seen(effect)) else []
         chance = [] if row.p_holm is None else [f"p {row.p_holm:.2g} (Holm)"]
         word = _word(row, alpha)
         return Line(
@@ -177,7 +178,7 @@ def _group(
             else interval(effect.low, effect.high),
             sign=SIGNS[Verdict(word)],
             word=word,
-            told="; ".join(chance + flags),
+            told="; ".join(seen + chance + flags),
             against=row.control,
             whisker=None
             if places is None

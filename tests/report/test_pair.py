@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -75,6 +76,19 @@ def test_runs_that_must_not_be_compared_say_so_in_large_letters(designed: Run) -
 
     assert "Not comparable" in document.one("div", class_="banner").text
     assert "accelerator" in document.one("table", class_="differing").text
+
+
+def test_what_would_have_been_seen_stands_beside_what_was_not(designed: Run) -> None:
+    built = pair.build(designed, designed, between(designed, designed))
+
+    told = [
+        line
+        for group in built.groups
+        for line in group.lines
+        if line.word in {"inconclusive", "equivalent"}
+    ]
+    assert told
+    assert all(re.match(r"would have seen \d+\.\d%", line.told) for line in told)
 
 
 def test_runs_without_intervals_claim_nothing(smoke: Run) -> None:
