@@ -44,6 +44,10 @@ TITLES = (
 )
 
 
+class MissedError(Exception):
+    """What was to be killed had ended meanwhile: the next of its kind will do."""
+
+
 class NotTriedError(Exception):
     """A fault that would hit somebody else, or for which there was no occasion."""
 
@@ -90,13 +94,15 @@ def _kill_libvirtd(pid: int, _record: LabRecord, _node: Node) -> None:
 
 
 def _on_node(line: str) -> Callable[[int, LabRecord, Node], None]:
-    """Do it on the node, on which nothing but the run's own is."""
+    """Do it on the node, on which nothing but the run's own is; status 1 is pkill's for a miss."""
 
     def strike(_pid: int, _record: LabRecord, node: Node) -> None:
         try:
-            node.run(["sh", "-c", line], timeout_s=ASKED_S, check=False)
+            done = node.run(["sh", "-c", line], timeout_s=ASKED_S, check=False)
         except LabError:
             return  # a node that panics does not answer
+        if done.returncode == 1:
+            raise MissedError
 
     return strike
 
@@ -157,9 +163,10 @@ def _strike(death: Death, process: subprocess.Popen[bytes]) -> str:
             raise NotTriedError("the run had ended before")
         for record in _labs_of(process.pid):
             node = Node(Access(name=record.nodes[0].name, sockets=Path(record.nodes[0].sockets)))
-            if _runs(node, death.when):
-                death.strike(process.pid, record, node)
-                return f"while {death.when} ran"
+            with suppress(MissedError):
+                if _runs(node, death.when):
+                    death.strike(process.pid, record, node)
+                    return f"while {death.when} ran"
         time.sleep(STEP_S)
     raise NotTriedError(f"{death.when} never ran")
 
