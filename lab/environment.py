@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from lab.topology import Topology
 
 VERSIONS_TIMEOUT_S = 60.0
+CPU = "node cpu"
 
 
 def environment(decided: Decided, node: Node) -> Environment:
@@ -26,7 +27,7 @@ def environment(decided: Decided, node: Node) -> Environment:
     topology = decided.topology
     questions = {
         "node kernel": "uname -r",
-        "node cpu": "sed -n 's/^model name.*: //p' /proc/cpuinfo | head -n1",
+        CPU: "sed -n 's/^model name.*: //p' /proc/cpuinfo | head -n1",
         "qemu": f"{topology.qemu.binary} --version | head -n1",
         "virtiofsd": f"{topology.virtiofsd.binary} --version",
         "containerd": "containerd --version",
@@ -36,7 +37,17 @@ def environment(decided: Decided, node: Node) -> Environment:
         "sockperf": "sockperf --version | head -n1",
     }
     answers = node.gather(questions, timeout_s=VERSIONS_TIMEOUT_S)
-    return known(decided, {name: answer.strip() for name, answer in answers.items()})
+    return known(decided, {name: version(name, said) for name, said in answers.items()})
+
+
+def version(name: str, said: str) -> str:
+    """
+    What is on record as a version, from what a program has *said*.
+
+    Nothing if that has no number, as only a processor's name may: "Killed" is no version.
+    """
+    text = said.strip()
+    return text if name == CPU or any(map(str.isdigit, text)) else ""
 
 
 def known(decided: Decided, on_node: Mapping[str, str]) -> Environment:

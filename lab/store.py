@@ -173,13 +173,13 @@ class Store:
         """Keep what is known of a *handler*'s conformance: ``conformance/<handler>/<name>``."""
         path = self.path / CONFORMANCE / checked_name(handler) / checked_name(name)
         with self._present(path):
-            write_atomic(path, redacted(text))
+            write_atomic(path, redacted(text), below=self.path)
 
     def add_console(self, name: str, text: str) -> None:
         """Keep what a boot's console has said."""
         path = self.console_path(name)
         with self._present(path):
-            write_atomic(path, redacted(text))
+            write_atomic(path, redacted(text), below=self.path)
 
     def add_diagnosis(self, boot: str, name: str, data: str | bytes) -> None:
         """Keep a part of what was learnt of a boot that failed: ``diagnosis/<boot>/<name>``."""

@@ -96,7 +96,7 @@ class World:
 
     def gather(self, questions: Mapping[str, str], **_: float) -> dict[str, str]:
         self.do("versions")
-        return {name: f" answer to {line}\n" for name, line in questions.items()}
+        return {name: f" 1.0, answer to {line}\n" for name, line in questions.items()}
 
     def look(self) -> Snapshot:
         self.looked.append((self.done or ["nothing"])[-1])
@@ -345,7 +345,7 @@ def test_what_was_measured_on_is_on_record(campaign: Campaign) -> None:
     assert environment.accelerator_reason == "auto was wished"
     assert environment.host == {"cpus": "2"}
     assert environment.images == {"node": "d1", "guest": "d2", "workload": "d3"}
-    assert environment.versions["node kernel"] == "answer to uname -r"
+    assert environment.versions["node kernel"] == "1.0, answer to uname -r"
     assert environment.knobs["node memory"] == "4096 MiB"
     assert "nodes" not in environment.knobs
 

@@ -116,7 +116,7 @@ DEATHS = {
     ),
     "virtiofsd": Death("kill -9 of virtiofsd", "iperf3", _on_node("pkill -KILL -f '[v]irtiofsd'")),
     "iperf3": Death("kill -9 of iperf3", "iperf3", _on_node("pkill -KILL -x iperf3")),
-    "fio": Death("kill -9 of fio", "fio", _on_node("pkill -KILL -x fio"), OF_NODE),
+    "fio": Death("kill -9 of fio", "fio", _on_node("pkill -KILL -f '^fio .*--name='"), OF_NODE),
     "panic": Death("kernel panic of the node", "iperf3", _on_node("echo c > /proc/sysrq-trigger")),
 }
 
