@@ -57,7 +57,7 @@ class Profile:
         return {
             name: f"{value:g}"
             for name, value in asdict(self).items()
-            if name.endswith(("_s", "_mib"))
+            if name.endswith(("_s", "_mib", "_apart"))
         }
 
     def deadline_s(self, measured_s: float) -> float:

@@ -60,5 +60,5 @@ def test_what_decides_a_value_is_for_the_record_and_nothing_else() -> None:
     assert STANDARD.durations["fio_s"] == "10"
     assert set(STANDARD.durations) == {
         *("iperf3_s", "iperf3_omit_s", "udp_probe_s", "latency_s", "loaded_latency_s"),
-        *("fio_s", "fio_ramp_s", "file_mib", "verified_mib"),
+        *("fio_s", "fio_ramp_s", "fio_apart", "file_mib", "verified_mib"),
     }
