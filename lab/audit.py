@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 
 from lab import command, inventory, owner
 from lab.errors import LabError
+from lab.files import state_dir
 from lab.interrupt import held_off
 from lab.inventory import Inventory, Sort
 from lab.labs import Hands
@@ -42,7 +43,10 @@ FIREWALL_TIMEOUT_S = 10.0
 FIREWALLS = (("nft", "-s", "list", "ruleset"), ("iptables-save",))
 COUNTERS = re.compile(r"\[\d+:\d+\]|^#.*$", re.MULTILINE)
 """What changes in the rules of a firewall though no rule does."""
-OURS = re.compile(r"kata-lab|\blab-[a-z0-9-]+-[0-9a-f]{8}\b")
+OURS = re.compile(
+    r"\b(?:kata-)?lab-(?:[a-z0-9-]+-)?[0-9a-f]{8}\b"  # a lab, a folder for temporary files
+    r"|(?<![\w/-])kata-lab(?![\w-]*/)"  # a device; in a path it is the name of somebody's checkout
+)
 """What bears the lab's mark, by name."""
 
 SYS = Path("/sys")
@@ -130,12 +134,12 @@ def compare(before: Snapshot, after: Snapshot, who: Owner, *, elapsed_s: float =
         if before.world.get(what) == state:
             continue
         said = f"{what}: {state}" if state else what
-        if not OURS.search(said):
+        if not _is_ours(said):
             notes.append(f"changed: {said}" if what in before.world else f"new: {said}")
         elif not any(mark in said for mark in others):
             leaks.append(said)
     gone = (what for what in before.world if what not in after.world)
-    notes += [f"gone: {what}" for what in gone if not OURS.search(what)]
+    notes += [f"gone: {what}" for what in gone if not _is_ours(what)]
     return Leaks(
         leaks=tuple(dict.fromkeys(leaks)), notes=tuple(notes[:NOTES_AT_MOST]), elapsed_s=elapsed_s
     )
@@ -166,6 +170,11 @@ def _is_left(thing: Thing, who: Owner) -> bool:
         and thing.hands is not Hands.KEPT
         and thing.sort not in {Sort.LEDGER, Sort.CLAIM}
     )
+
+
+def _is_ours(said: str) -> bool:
+    """Whether *said* is of the lab: by a name that only it gives, or for being in its folder."""
+    return bool(OURS.search(said)) or f"{state_dir()}/" in said
 
 
 def _marks(things: Sequence[Thing]) -> set[str]:
@@ -231,7 +240,7 @@ def _firewall() -> dict[str, str]:
             rules = COUNTERS.sub("", said)
             digest = hashlib.sha256(rules.encode()).hexdigest()
             found[f"firewall, by {argv[0]}"] = f"rules {digest[:12]}"
-            found |= {f"rule {line}": "" for line in rules.splitlines() if OURS.search(line)}
+            found |= {f"rule {line}": "" for line in rules.splitlines() if _is_ours(line)}
     return found
 
 

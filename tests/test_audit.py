@@ -159,6 +159,30 @@ def test_a_program_that_is_still_there_is_a_leak() -> None:
     assert leaks == (f"program {process.pid} sleep 60",)
 
 
+@pytest.mark.parametrize(
+    ("said", "is_ours"),
+    [
+        ("mount /tmp/kata-lab-image-4711-90-0a1b2c3d-f1-0a1b2c3d/root", True),
+        ("mount /var/lib/lab/pools/x", True),
+        ("bridge kata-lab0", True),
+        ("tap vnet3: kata-lab", True),
+        (f"port tcp 127.0.0.1:22: qemu-system-x86_64 -name guest={LAB}-node-1", True),
+        ("port tcp 127.0.0.1:80: /root/kata-lab/.nox/dev/bin/python -m http.server", False),
+        ("port tcp 127.0.0.1:80: python kata-lab/serve.py", False),
+        ("port tcp 127.0.0.1:80: /src/kata-lab-fork/.venv/bin/python", False),
+        ("mount /srv/kata-lab", False),
+        ("mount /var/lib/laboratory", False),
+    ],
+)
+def test_a_checkout_that_is_called_like_the_lab_is_not_a_leak(
+    monkeypatch: pytest.MonkeyPatch, *, said: str, is_ours: bool
+) -> None:
+    monkeypatch.setenv("LAB_HOME", "/var/lib/lab")
+    what, _, state = said.partition(": ")
+
+    assert left(Snapshot(Inventory(()), {what: state})).leaks == ((said,) if is_ours else ())
+
+
 def test_a_port_says_who_listens_on_it_if_it_is_new(place: Path) -> None:
     program = place / f"qemu-{LAB}"
     program.symlink_to(sys.executable)
