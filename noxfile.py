@@ -177,7 +177,8 @@ def chaos(session: nox.Session) -> None:
     """
     Play a thousand stories of faults on a machine that is only played; write docs/reliability.md.
 
-    `-- --real` lets real nodes on this machine die instead, one fault after the other.
+    `-- --real` lets real nodes on this machine die instead, one fault after the other; with
+    `--places` the lab is killed there, at each point of a run.
     """
     python, root = _python(session, "dev"), {"PYTHONPATH": str(ROOT)}
     if "--real" in session.posargs:

@@ -14,7 +14,7 @@ from lab.questions import host_through
 from lab.wait import Pending, wait_for
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from lab.command import Completed
@@ -153,17 +153,20 @@ class Node:
         return {**dict.fromkeys(questions, ""), **parse_gathered(done.stdout)}
 
     @contextmanager
-    def background(self, argv: Sequence[str], *, listening: int | None = None) -> Iterator[None]:
+    def background(
+        self, argv: Sequence[str], *, listening: int | None = None
+    ) -> Iterator[Callable[[], bool]]:
         """
         Run *argv* on the node beside the block; with *listening*, wait for that port first.
 
-        A terminal is allocated so that the command ends with its ssh session.
+        Handed out is what tells whether it still runs. A terminal is allocated so that the command
+        ends with its ssh session, and that with the command.
         """
         line = [*self.access.ssh("-tt"), "--", shlex.join(argv)]
-        with command.running(line):
+        with command.running(line) as session:
             if listening is not None:
                 self.wait_for_port(listening)
-            yield
+            yield lambda: session.poll() is None
 
     def wait_for_port(self, port: int) -> None:
         """Wait until something on the node listens on *port* (TCP or UDP)."""

@@ -217,10 +217,10 @@ def pytest_runtest_makereport(
         if session.is_beyond_asking(call.excinfo.value):
             session.lost_boot = boot.id
         known = item.stash.get(VERDICT, None)
-        # What was not run failed nobody: that its sandbox did not end well is still to be told.
-        if known is None or (verdict[0].is_bad and not known[0].is_bad):
-            item.stash[VERDICT] = verdict
+        if known is None or _says_more(verdict[0], known[0]):
             session.diagnose(boot, scenario_of(item), verdict)
+            verdict = session.judge_again(call.excinfo.value, verdict)
+            item.stash[VERDICT] = verdict
         if verdict[0] in {Outcome.UNSUPPORTED, Outcome.NOT_RUN}:
             report.outcome = "skipped"
             report.longrepr = (str(item.path), 0, f"{verdict[0]}: {verdict[1]}")
@@ -296,6 +296,17 @@ def _kept(session: Session, item: pytest.Item) -> Iterator[None]:
         yield
     except StoreError as error:
         session.cannot_keep(error, item)
+
+
+def _says_more(later: Outcome, earlier: Outcome) -> bool:
+    """
+    Whether what came of the end of a sandbox is to be told, and not what came before it.
+
+    What was not run failed nobody, and what was blocked did not fail by itself.
+    """
+    if later is Outcome.INFRA:
+        return not earlier.is_bad or earlier is Outcome.BLOCKED
+    return later.is_bad and not earlier.is_bad
 
 
 def _boot(item: pytest.Item) -> Boot | None:

@@ -180,10 +180,7 @@ class Session:
         outcome, reason, tail = judge(error)
         may_be_the_node = isinstance(error, LabError) or outcome is Outcome.BLOCKED
         if not self.is_lost and may_be_the_node and self._has_lost_its_node():
-            self.is_lost = True
-            self.problem = self.problem or error
-            self.say("the node no longer answers: what is left of the run cannot be measured")
-            return Outcome.INFRA, f"the node no longer answers ({reason})", tail
+            return self._of_lost_node(error, reason, tail)
         if isinstance(error, SandboxError) and (lost := self._lost_guest()):
             return Outcome.INFRA, f"{lost} ({reason})", tail
         if outcome is not Outcome.INFRA:
@@ -194,6 +191,24 @@ class Session:
             self.problem = error
             self.say(f"the bench failed: {reason}")
         return outcome, reason, tail
+
+    def judge_again(self, error: BaseException, verdict: Verdict) -> Verdict:
+        """
+        What *error* means once it is diagnosed.
+
+        A node that hangs does so bit by bit: it may still have answered when its guest did not.
+        """
+        outcome, reason, tail = verdict
+        may_be_the_node = outcome is Outcome.FAIL and isinstance(error, SandboxError)
+        if may_be_the_node and not self.is_lost and self._has_lost_its_node():
+            return self._of_lost_node(error, reason, tail)
+        return verdict
+
+    def _of_lost_node(self, error: BaseException, reason: str, tail: tuple[str, ...]) -> Verdict:
+        self.is_lost = True
+        self.problem = self.problem or error
+        self.say("the node no longer answers: what is left of the run cannot be measured")
+        return Outcome.INFRA, f"the node no longer answers ({reason})", tail
 
     def is_beyond_asking(self, error: BaseException) -> bool:
         """

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lab import command, noise
+from lab import command, counted, noise
 from lab.processes import ON_NODE, Own
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ TIMEOUT_S = 30.0
 PROC = Path("/proc")
 CGROUPS = Path("/sys/fs/cgroup")
 
-Readings = tuple[noise.Reading, noise.Reading]
+Readings = tuple[counted.Reading, counted.Reading]
 """Of the host and of the node."""
 
 
@@ -30,16 +30,16 @@ class Watch:
         self._node = node
         self._own = own_processes(domains)
         pids = self._own.pids if self._own else {os.getpid()}
-        self._on_host = noise.command(
+        self._on_host = counted.command(
             cgroups=sorted({file for pid in pids for file in quotas(pid)})
         )
-        self._on_node = noise.command(is_node=True)
+        self._on_node = counted.command(is_node=True)
         self._is_virtual = is_virtual()
 
     def read(self) -> Readings:
         """Read what both have counted so far, the host last: it is the quicker one."""
         on_node = self._node.run(self._on_node, timeout_s=TIMEOUT_S, check=False).stdout
-        return self._read_host(), noise.parse(on_node)
+        return self._read_host(), counted.parse(on_node)
 
     def since(self, before: Readings) -> tuple[dict[str, float | None], str]:
         """
@@ -49,8 +49,8 @@ class Watch:
         """
         host = self._read_host()
         on_node = self._node.run(self._on_node, timeout_s=TIMEOUT_S, check=False).stdout
-        node = noise.parse(on_node)
-        counted = {
+        node = counted.parse(on_node)
+        noise_between = {
             **noise.between(
                 before[0], host, where="host", own=self._own, is_virtual=self._is_virtual
             ),
@@ -60,10 +60,10 @@ class Watch:
             *noise.told(before[0], host, where="host", own=self._own),
             *noise.told(before[1], node, where="node", own=ON_NODE),
         )
-        return counted, "".join(f"{line}\n" for line in told)
+        return noise_between, "".join(f"{line}\n" for line in told)
 
-    def _read_host(self) -> noise.Reading:
-        return noise.parse(command.run(self._on_host, timeout_s=TIMEOUT_S, check=False).stdout)
+    def _read_host(self) -> counted.Reading:
+        return counted.parse(command.run(self._on_host, timeout_s=TIMEOUT_S, check=False).stdout)
 
 
 def own_processes(domains: Iterable[str], *, proc: Path = PROC) -> Own | None:

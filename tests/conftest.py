@@ -13,6 +13,8 @@ from tests.ground import alone, ground  # noqa: F401 - fixtures for all that bri
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+pytest_plugins = "pytester"
+
 OBJECTS_BETWEEN_COLLECTIONS = 50_000
 """Python looks through all that the tests hold every 700 otherwise, a fifth of the time."""
 

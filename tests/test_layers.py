@@ -26,9 +26,9 @@ LAYERS = """
     diagnosis provider this_machine inside consoles pause
     cluster prepare node_scripts provision takedown inventory audit remainder runtime \
     store run
-    machine labs disks wires watch
-    host image node virt network storage tools ledger scratch lease noise cost processes questions \
-    stopwatch system handicap source scenario_places
+    machine labs disks wires watch server
+    host image node virt network storage tools ledger scratch lease noise counted cost processes \
+    questions stopwatch system handicap source scenario_places
     topology topology_schema elsewhere toml_lines matrix axis outcome expectations hints judgement \
     posix faults sample stats contamination gates plan planning design controls shards repeats \
     loader records options profile

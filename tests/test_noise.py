@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from lab import command, noise
+from lab import command, counted, noise
 from lab.contamination import RULES, judge
 from lab.processes import Own
 from tests.tools.captured import captured
@@ -25,17 +25,17 @@ EMULATED = Own(pids=frozenset({22607, 22667}))
 
 
 def between(before: str, after: str, *, is_virtual: bool = False) -> dict[str, float | None]:
-    readings = noise.parse(before), noise.parse(after)
+    readings = counted.parse(before), counted.parse(after)
     return noise.between(*readings, where="node", own=Own(), is_virtual=is_virtual)
 
 
 def on_host(after: str = HOST_AFTER, own: Own | None = EMULATED) -> dict[str, float | None]:
-    readings = noise.parse(HOST_BEFORE), noise.parse(after)
+    readings = counted.parse(HOST_BEFORE), counted.parse(after)
     return noise.between(*readings, where="host", own=own, is_virtual=True)
 
 
 def test_counters_of_a_machine() -> None:
-    reading = noise.parse(BEFORE)
+    reading = counted.parse(BEFORE)
     counters = reading.counters
 
     assert counters.uptime_s == 2711.41
@@ -104,13 +104,13 @@ def test_what_is_not_told_is_unknown_not_zero(pattern: str, unknown: set[str]) -
 def test_kernel_without_steal_does_not_report_its_absence() -> None:
     old = re.sub(r"(/proc/stat:cpu (?: \d+){7}).*", r"\1", BEFORE)
 
-    assert noise.parse(old).counters.stolen_ticks is None
+    assert counted.parse(old).counters.stolen_ticks is None
 
 
 def test_garbled_line_is_unknown() -> None:
     garbled = BEFORE.replace("/proc/stat:cpu  153427", "/proc/stat:cpu  ??????")
 
-    assert noise.parse(garbled).counters.ticks is None
+    assert counted.parse(garbled).counters.ticks is None
 
 
 def test_restarted_machine_has_no_differences() -> None:
@@ -133,14 +133,14 @@ def test_no_time_between_two_readings_has_no_ratios() -> None:
 def test_only_whole_disks_are_counted(name: str) -> None:
     line = f"/proc/diskstats: 8 1 {name} 10 0 1000 5 10 0 1000 5 0 5 10\n"
 
-    assert noise.parse(BEFORE + line).counters == noise.parse(BEFORE).counters
+    assert counted.parse(BEFORE + line).counters == counted.parse(BEFORE).counters
 
 
 @pytest.mark.parametrize("name", ["vdb", "sda", "nvme0n1", "mmcblk0", "xvdb"])
 def test_disks_are_added_up(name: str) -> None:
     line = f"/proc/diskstats: 8 0 {name} 10 0 1000 5 10 0 2000 5 0 5 10\n"
 
-    counters = noise.parse(BEFORE + line).counters
+    counters = counted.parse(BEFORE + line).counters
 
     assert counters.disk_read_bytes == (22_643_304 + 1000) * 512
     assert counters.disk_written_bytes == (53_157_736 + 2000) * 512
@@ -166,7 +166,7 @@ def test_a_burnt_core_contaminates_and_is_named() -> None:
 
     assert record["host_foreign_cpu"] == pytest.approx(4.97 / 5.01)
     assert [flag.name for flag in judge(record).flags] == ["host_foreign_cpu"]
-    told = noise.told(noise.parse(HOST_BEFORE), noise.parse(after), where="host", own=EMULATED)
+    told = noise.told(counted.parse(HOST_BEFORE), counted.parse(after), where="host", own=EMULATED)
     assert told[0] == "host: burner (pid 31000): 4.95 s"
 
 
@@ -176,7 +176,7 @@ def test_whoever_is_not_known_to_be_the_labs_is_not_told_apart() -> None:
     assert record["host_foreign_cpu"] is None
     assert "host_foreign_cpu" in judge(record).unknown
     assert noise.told(
-        noise.parse(HOST_BEFORE), noise.parse(HOST_AFTER), where="host", own=None
+        counted.parse(HOST_BEFORE), counted.parse(HOST_AFTER), where="host", own=None
     ) == []  # fmt: skip
 
 
@@ -222,9 +222,9 @@ def test_what_happens_to_a_host(old: str, new: str, name: str, value: float | No
 
 def test_what_a_kernel_says_is_told() -> None:
     said = "[25039.000001] sd 0:0:0:0: timing out command\nend of kernel log"
-    after = noise.parse(HOST_AFTER.replace("end of kernel log", said))
+    after = counted.parse(HOST_AFTER.replace("end of kernel log", said))
 
-    told = noise.told(noise.parse(HOST_BEFORE), after, where="host", own=EMULATED)
+    told = noise.told(counted.parse(HOST_BEFORE), after, where="host", own=EMULATED)
 
     assert told[0] == "host: kernel: sd 0:0:0:0: timing out command"
 
@@ -284,16 +284,16 @@ def test_a_pool_is_as_full_as_its_fuller_part(used: str, part: float | None) -> 
 
 
 def test_the_frequency_of_a_processor_is_in_hertz() -> None:
-    after = AFTER + f"{noise.FREQUENCY}:2900000\n"
+    after = AFTER + f"{counted.FREQUENCY}:2900000\n"
 
     assert between(BEFORE, after)["node_cpu_frequency_hz"] == 2.9e9
 
 
 @pytest.mark.parametrize("is_node", [False, True])
 def test_one_command_reads_all_of_it_here(*, is_node: bool) -> None:
-    done = command.run(noise.command(is_node=is_node), timeout_s=10, check=False)
+    done = command.run(counted.command(is_node=is_node), timeout_s=10, check=False)
 
-    reading = noise.parse(done.stdout)
+    reading = counted.parse(done.stdout)
     assert reading.counters.uptime_s is not None
     assert reading.counters.uptime_s > 0
     assert reading.counters.ticks is not None
@@ -308,6 +308,8 @@ def test_one_command_reads_the_cgroups_that_it_is_given(tmp_path: Path) -> None:
     folder.mkdir()
     (folder / "cpu.stat").write_text("nr_periods 7\nnr_throttled 3\nthrottled_usec 9\n")
 
-    done = command.run(noise.command(cgroups=[str(folder / "cpu.stat")]), timeout_s=10, check=False)
+    done = command.run(
+        counted.command(cgroups=[str(folder / "cpu.stat")]), timeout_s=10, check=False
+    )
 
-    assert noise.parse(done.stdout).throttled[str(folder / "cpu.stat")] == 3
+    assert counted.parse(done.stdout).throttled[str(folder / "cpu.stat")] == 3

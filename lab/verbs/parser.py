@@ -55,11 +55,16 @@ class Verbs:
         return one
 
 
+_VERB_INDENT = 4
+
+
 class _Grouped(argparse.HelpFormatter):
     """Shows the verbs under the names of their groups."""
 
     def __init__(self, prog: str) -> None:
         super().__init__(prog, max_help_position=18)
+        # argparse does not count how far a group moves its verbs in: the longest had a line alone.
+        self._action_max_length = _VERB_INDENT + max(map(len, _GROUP_OF), default=0)
 
     def _iter_indented_subactions(
         self, action: argparse.Action

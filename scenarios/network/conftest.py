@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from lab.server import Server
 from lab.tools import iperf3, sockperf
 
 if TYPE_CHECKING:
@@ -16,14 +17,14 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture(scope="session")
-def iperf3_server(sandbox: Sandbox, node: Node) -> Iterator[None]:  # noqa: ARG001 - anew each boot
+def iperf3_server(sandbox: Sandbox, node: Node) -> Iterator[Server]:  # noqa: ARG001 - anew each boot
     """An iperf3 server on the node, for the clients in this boot's sandbox."""
-    with node.background(iperf3.server(node.address), listening=iperf3.PORT):
-        yield
+    with Server(node, iperf3.server(node.address), port=iperf3.PORT) as server:
+        yield server
 
 
 @pytest.fixture(scope="session")
-def sockperf_server(sandbox: Sandbox, node: Node) -> Iterator[None]:  # noqa: ARG001 - anew each boot
+def sockperf_server(sandbox: Sandbox, node: Node) -> Iterator[Server]:  # noqa: ARG001 - anew each boot
     """A sockperf server on the node, for the clients in this boot's sandbox."""
-    with node.background(sockperf.server(), listening=sockperf.PORT):
-        yield
+    with Server(node, sockperf.server(), port=sockperf.PORT) as server:
+        yield server

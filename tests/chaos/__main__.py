@@ -14,6 +14,7 @@ import scipy.stats  # noqa: F401 - loaded once, for all the processes that are f
 
 import lab.analysis
 import lab.report.html  # noqa: F401 - likewise
+from tests.chaos import real_places
 from tests.chaos.suite import (
     PAGE,
     REAL,
@@ -42,7 +43,8 @@ def main() -> int:
             told.append(each)
     if arguments.write:
         real = REAL.read_text(encoding="utf-8") if REAL.exists() else ""
-        PAGE.write_text(page(told, real), encoding="utf-8")
+        parts = [part.rstrip() for part in (real, real_places.section()) if part]
+        PAGE.write_text(page(told, "\n\n".join(parts)), encoding="utf-8")
     return int(any(each.wrong for each in told))
 
 

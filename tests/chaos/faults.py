@@ -33,11 +33,9 @@ from lab.session import Session
 from lab.store import Store
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from pathlib import Path
     from types import ModuleType
-
-    from tests.chaos.host import Host
 
 STEP = timedelta(hours=-7)
 HALF_A_LINE = "half a line written"
@@ -110,28 +108,27 @@ AFTER: tuple[tuple[Any, str, str], ...] = (
 class Director:
     """Counts the points that a process passes, and lets the fault happen at its place."""
 
-    def __init__(self, host: Host, results: Path, fault: Fault, place: Place | None) -> None:
-        self._host = host
+    def __init__(
+        self,
+        results: Path,
+        fault: Fault,
+        place: Place | None,
+        of_world: Mapping[Fault, Callable[[], object]],
+    ) -> None:
         self._results = results
         self._fault = fault
         self._place = place
         self.passed: Counter[str] = Counter()
         self._is_full = False
         self._is_doubled = False
-        host.passes = self.passes
         self._what: dict[Fault, Callable[[], object]] = {
-            Fault.KILL: _die,
-            Fault.REBOOT: self._kill_all,
+            Fault.KILL: die,
             Fault.INTERRUPT: _interrupt,
             Fault.INTERRUPT_TWICE: self._interrupt_twice,
             Fault.DISK_FULL: lambda: setattr(self, "_is_full", True),
             Fault.FOLDER_GONE: self._take_away,
             Fault.CLOCK_STEP: _step_clock,
-            Fault.SSH_CUT: lambda: setattr(host, "is_cut", True),
-            Fault.LIBVIRT_HANGS: lambda: setattr(host, "hangs", True),
-            Fault.NODE_KILLED: host.end_all,
-            Fault.IPERF3_KILLED: lambda: host.ails.add("iperf3"),
-            Fault.FIO_KILLED: lambda: host.ails.add("fio"),
+            **of_world,
         }
 
     def passes(self, point: str) -> None:
@@ -145,10 +142,6 @@ class Director:
 
     def _act(self) -> None:
         self._what[self._fault]()
-
-    def _kill_all(self) -> None:
-        self._host.end_all()
-        _die()
 
     def _interrupt_twice(self) -> None:
         self._is_doubled = True
@@ -234,7 +227,8 @@ def _interrupt() -> None:
     signal.raise_signal(signal.SIGINT)
 
 
-def _die() -> NoReturn:
+def die() -> NoReturn:
+    """End this process as kill -9 does."""
     os.kill(os.getpid(), signal.SIGKILL)
     raise AssertionError("unreachable")
 

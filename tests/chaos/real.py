@@ -3,7 +3,8 @@
 
 Only what this driver has started is killed: the lab's process, the QEMU of its own node, programs
 in that node, and libvirt's daemon where the lab has started it. A person reads the outcome: it is
-written as it was, bad ones too.
+written as it was, bad ones too. With --places the lab itself is killed, at each point of a run:
+that is :mod:`tests.chaos.real_places`, which judges by itself.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from lab.labs import Hands, LabRecord
 from lab.node import Access, Node
 from lab.run import Run
 from lab.virt.daemons import STARTED_BY
+from tests.chaos import real_places
 from tests.chaos.suite import REAL
 
 if TYPE_CHECKING:
@@ -125,8 +127,11 @@ def main() -> int:
     """Try the deaths that are named, or all; write what came of each."""
     parser = argparse.ArgumentParser(prog="chaos --real", description=__doc__)
     parser.add_argument("deaths", nargs="*", metavar="|".join(DEATHS))
+    parser.add_argument("--places", action="store_true", help="arguments are points, by name")
     parser.add_argument("--output", type=Path, default=Path("results") / "chaos")
     arguments = parser.parse_args()
+    if arguments.places:
+        return real_places.play(arguments.deaths)
     known = _rows()
     for name in arguments.deaths or DEATHS:
         row = tell(DEATHS[name], arguments.output / name)

@@ -11,21 +11,12 @@ from lab.outcome import Outcome
 from lab.records import RunStatus
 from lab.run import BENCH_FAILED
 from tests.chaos.faults import Fault, Place
-from tests.chaos.world import (
-    BEGIN,
-    BOOTS,
-    COLLECT,
-    RESUME,
-    SAMPLES_A_BOOT,
-    SCENARIOS_A_BOOT,
-    World,
-)
+from tests.chaos.world import COLLECT, RESUME
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
 
-    from tests.chaos.world import Ended
+    from tests.chaos.world import Ended, World
 
 INTERRUPTED = 130
 KILLED = -9
@@ -68,13 +59,12 @@ def choose(seed: int, points: Mapping[str, int]) -> tuple[Fault, Place]:
     return fault, Place(point, generator.randint(1, points[point]))
 
 
-def tell(folder: Path, seed: int, fault: Fault, place: Place, points: Mapping[str, int]) -> Told:
-    """Play a story to its end."""
-    world = World(folder)
+def tell(world: World, seed: int, fault: Fault, place: Place, points: Mapping[str, int]) -> Told:
+    """Play a story to its end, which is that of its world."""
     wrong: list[str] = []
     generator = random.Random(f"second {seed}")  # noqa: S311
     try:
-        first = world.process(BEGIN, fault=fault, place=place)
+        first = world.process(world.begin, fault=fault, place=place)
         seen = _seen(world, first)
         wrong += _faults_of(first, fault, world)
         wrong += world.give_back()
@@ -96,7 +86,7 @@ def tell(folder: Path, seed: int, fault: Fault, place: Place, points: Mapping[st
             if second is Fault.NONE:
                 break
         if world.run is None:
-            ended = world.process(BEGIN)
+            ended = world.process(world.begin)
             wrong += _collected(world)
         wrong += _unfinished(world, fault, ended)
         return Told(
@@ -190,14 +180,14 @@ def _unfinished(world: World, fault: Fault, ended: Ended) -> list[str]:
     if run.header.status is not RunStatus.COMPLETE:
         wrong.append(f"at last the run is {run.header.status}")
     counts = Counter(record.outcome for record in run.outcomes)
-    whole = BOOTS * SCENARIOS_A_BOOT
+    whole = world.boots * world.scenarios_a_boot
     aside = sum("set aside" in record.reason for record in run.outcomes)
     if counts.total() != whole:
         wrong.append(f"{counts.total()} outcomes instead of {whole}")
     failed = 1 if fault in OF_TOOL else 0
     if counts[Outcome.PASS] + counts[Outcome.NOT_RUN] + failed < whole - aside:
         wrong.append(f"at last {_words(counts)}")
-    few = BOOTS * SAMPLES_A_BOOT - (SAMPLES_A_BOOT if aside else 0) - 2 * failed
+    few = (world.boots - bool(aside)) * world.samples_a_boot - 2 * failed
     if len(run.valid_samples) < few:
         wrong.append(f"{len(run.valid_samples)} samples instead of {few}")
     if not (run.path / "report.html").exists():

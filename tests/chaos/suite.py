@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from tests.chaos.faults import Fault, Place
 from tests.chaos.story import Told, choose, tell
-from tests.chaos.world import BEGIN, World
+from tests.chaos.world import World
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -49,7 +49,7 @@ def rehearse() -> Mapping[str, int]:
     with _place() as folder:
         world = World(Path(folder) / "world")
         try:
-            return dict(sorted(world.process(BEGIN).passed.items()))
+            return dict(sorted(world.process(world.begin).passed.items()))
         finally:
             world.remove()
 
@@ -80,7 +80,7 @@ def play(
         for seed, fault, place in stories:
             if not may_go_on():
                 return
-            yield tell(Path(folder) / "world", seed, fault, place, points)
+            yield tell(World(Path(folder) / "world"), seed, fault, place, points)
 
 
 def _place() -> tempfile.TemporaryDirectory[str]:

@@ -14,6 +14,7 @@ import pytest
 
 from lab.outcome import Outcome
 from lab.together import together
+from tests.chaos import real_places
 from tests.chaos.faults import Fault
 from tests.chaos.story import Told
 from tests.chaos.suite import page
@@ -76,3 +77,28 @@ def test_the_page_says_what_was_not_as_it_must_be() -> None:
     assert "- disk full at `sample`, time 6, seed 3: 2 samples lost" in text
     assert "| sample | 6 | killed, running; kept 5, left 6; at last complete: 16 PASS |" in text
     assert page([good, bad]) == text
+
+
+def test_a_point_that_is_told_again_counts_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(real_places, "TOLD", tmp_path / "told.jsonl")
+    assert real_places.section() == ""
+
+    for each in (told(wrong=("no report",)), told(point="ssh"), told()):
+        real_places._keep(each)
+
+    assert [each.point for each in real_places.known()] == ["ssh", "sample"]
+    text = real_places.section()
+    assert "2 points: 2 as they must be, 0 not." in text
+    assert text.count("| sample | 6 |") == 1
+
+
+def test_a_point_that_went_wrong_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(real_places, "TOLD", tmp_path / "told.jsonl")
+    real_places._keep(told(wrong=("gc leaves x", "no report")))
+
+    text = real_places.section()
+
+    assert "1 point: 0 as they must be, 1 not." in text
+    assert "| **WRONG** gc leaves x; no report |" in text

@@ -33,20 +33,18 @@ from lab.errors import LabError
 from lab.run import Run
 from lab.virt import connection, credentials, domain
 from lab.virt.xml import Accelerator
-from tests.chaos.faults import Director, Fault, Place
+from tests.chaos.faults import Director, Fault, Place, die
 from tests.chaos.host import URI, Host, Simulated
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
     from types import ModuleType
 
-HANG_S = 60.0
-"""A process that takes longer hangs."""
 CALL_S = 0.2
 SSH_S = 0.3
 CELLS = "tcfilter+virtiofs+reference,macvtap+9p+reference"
-BEGIN = ("matrix", "--cells", CELLS, "--profile", "smoke", "--rounds", "2", "--controls", "none")
+SMOKE = ("matrix", "--cells", CELLS, "--profile", "smoke", "--controls", "none")
 RESUME = ("matrix", "--resume", "last")
 COLLECT = ("gc",)
 SCENARIOS = """\
@@ -78,7 +76,6 @@ def test_node(sandbox, node):
 def test_ends(sandbox, restart):
     restart()
 """
-BOOTS, SCENARIOS_A_BOOT, SAMPLES_A_BOOT = 4, 4, 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,24 +88,36 @@ class Ended:
     passed: dict[str, int]
     """How often it passed each point; of one that was killed nothing is known."""
     said: str
-
-    @property
-    def hung(self) -> bool:
-        """Whether it had to be ended."""
-        return self.seconds >= HANG_S
+    hung: bool
+    """Whether it had to be ended."""
 
 
 class World:
-    """The machine, and all that the lab may write to on it."""
+    """
+    Where a story plays: a machine, and all that the lab may write to on it.
+
+    This one is only played, and wholly in its folder; :class:`tests.chaos.real_world.RealWorld` is
+    not.
+    """
+
+    begin = (*SMOKE, "--rounds", "2")
+    boots, scenarios_a_boot, samples_a_boot = 4, 4, 3
+    hang_s = 60.0
+    """A process that takes longer hangs."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.results = folder / "results"
+        folder.mkdir(parents=True)
+        self.furnish()
+
+    def furnish(self) -> None:
+        """Put into its folder what it is made of."""
         for name in ("home", "leases", "run", "tmp", "users", "nothing", "scenarios"):
-            (folder / name).mkdir(parents=True)
-        (folder / "scenarios" / "test_played.py").write_text(SCENARIOS)
-        (folder / "pytest.ini").write_text("[pytest]\n")
-        self.host = Host(folder / "host")
+            (self.folder / name).mkdir()
+        (self.folder / "scenarios" / "test_played.py").write_text(SCENARIOS)
+        (self.folder / "pytest.ini").write_text("[pytest]\n")
+        self.host = Host(self.folder / "host")
 
     def process(
         self, argv: Sequence[str], *, fault: Fault = Fault.NONE, place: Place | None = None
@@ -126,9 +135,11 @@ class World:
                 status = self._be(argv, fault, place, log, told)
             finally:
                 os._exit(status)
-        status = _end_of(pid, began)
+        status = _end_of(pid, began + self.hang_s)
+        seconds = time.monotonic() - began
         passed = json.loads(told.read_text()) if told.exists() else {}
-        return Ended(status, time.monotonic() - began, passed, log.read_text(errors="replace"))
+        said = log.read_text(errors="replace")
+        return Ended(status, seconds, passed, said, hung=seconds >= self.hang_s)
 
     def give_back(self) -> list[str]:
         """What somebody took away, he brings back; return what the lab has put in its place."""
@@ -179,8 +190,8 @@ class World:
         logging.getLogger().handlers.clear()
         # A shell lets what it starts in the background ignore Ctrl-C; whoever is here shall not.
         signal.signal(signal.SIGINT, signal.default_int_handler)
-        self._move_in()
-        director = Director(self.host, self.results, fault, place)
+        director = Director(self.results, fault, place, self.faults())
+        self.move_in(director.passes)
         director.install(self._acknowledge)
         try:
             words = [*argv, *(["--output", str(self.results)] if argv[0] == "matrix" else [])]
@@ -202,9 +213,27 @@ class World:
         with (self.folder / f"acknowledged-{kind}").open("a") as stream:
             stream.write(json.dumps(note) + "\n")
 
-    def _move_in(self) -> None:
-        """Let the lab take this world for its machine."""
+    def faults(self) -> Mapping[Fault, Callable[[], object]]:
+        """How those happen that are the machine's, and not the process's own."""
+        host = self.host
+
+        def reset() -> None:
+            host.end_all()
+            die()
+
+        return {
+            Fault.REBOOT: reset,
+            Fault.SSH_CUT: lambda: setattr(host, "is_cut", True),
+            Fault.LIBVIRT_HANGS: lambda: setattr(host, "hangs", True),
+            Fault.NODE_KILLED: host.end_all,
+            Fault.IPERF3_KILLED: lambda: host.ails.add("iperf3"),
+            Fault.FIO_KILLED: lambda: host.ails.add("fio"),
+        }
+
+    def move_in(self, passes: Callable[[str], None]) -> None:
+        """Let the lab take this world for its machine, which tells what *passes* there."""
         folder = self.folder
+        self.host.passes = passes
         os.environ.update(
             LAB_HOME=str(folder / "home"),
             LAB_LEASES=str(folder / "leases"),
@@ -253,13 +282,13 @@ def _put(module: ModuleType, **things: object) -> None:
         setattr(module, name, thing)
 
 
-def _end_of(pid: int, began: float) -> int:
+def _end_of(pid: int, end: float) -> int:
     """Wait for a process to end, and end it if it hangs."""
     while True:
         found, status = os.waitpid(pid, os.WNOHANG)
         if found:
             return os.waitstatus_to_exitcode(status)
-        if time.monotonic() - began > HANG_S:
+        if time.monotonic() > end:
             os.kill(pid, signal.SIGKILL)
             os.waitpid(pid, 0)
             return -signal.SIGKILL

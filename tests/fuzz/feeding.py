@@ -18,7 +18,7 @@ from unittest import mock
 
 from hypothesis import strategies as st
 
-from lab import labs, lease, noise, processes
+from lab import counted, labs, lease, noise, processes
 from lab.analysis import analyse, to_json
 from lab.cluster.artefacts import bundle, skopeo
 from lab.command import Completed
@@ -156,9 +156,9 @@ def read_refusal(stderr: str) -> object:
 
 def compare_noise(text: str) -> object:
     """Read noise, and what came of it since a quiet reading."""
-    before = noise.parse(captured("noise/6.18-before.txt")[0])
+    before = counted.parse(captured("noise/6.18-before.txt")[0])
     return noise.between(
-        before, noise.parse(text), where="node", own=processes.ON_NODE, is_virtual=True
+        before, counted.parse(text), where="node", own=processes.ON_NODE, is_virtual=True
     )
 
 

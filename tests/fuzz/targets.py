@@ -16,6 +16,7 @@ import msgspec
 
 from lab import (
     cost,
+    counted,
     expectations,
     handicap,
     labs,
@@ -24,7 +25,6 @@ from lab import (
     loader,
     matrix,
     node,
-    noise,
     options,
     owner,
     processes,
@@ -207,7 +207,7 @@ TARGETS = (
     target(ping.parse, texts(*PING), finite(partial(ping.parse, stderr=""))),
     target(tcpdump.parse, texts(*TCPDUMP), partial(tcpdump.parse, stderr=READING)),
     target(beside.probed, texts(LOADED)),
-    target(noise.parse, texts(*NOISE), finite(feeding.compare_noise), processes.parse),
+    target(counted.parse, texts(*NOISE), finite(feeding.compare_noise), processes.parse),
     target(
         cost.threads,
         texts(f"91 (vhost-90) S {'1 ' * 40}"),

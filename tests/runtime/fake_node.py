@@ -14,7 +14,7 @@ from lab.runtime.setting import Setting
 from lab.topology import NodeSpec, Topology
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     from lab.cluster.handler import Handler
@@ -89,10 +89,12 @@ class FakeNode(Node):
         return done
 
     @contextmanager
-    def background(self, argv: Sequence[str], *, listening: int | None = None) -> Iterator[None]:
+    def background(
+        self, argv: Sequence[str], *, listening: int | None = None
+    ) -> Iterator[Callable[[], bool]]:
         assert listening is None
         self.beside.append(" ".join(argv))
-        yield
+        yield lambda: True
         self.beside.pop()
 
     def forward(self, remote: str, local: Path) -> None:

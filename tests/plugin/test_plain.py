@@ -1,0 +1,90 @@
+"""pytest by itself, without the console command."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+from lab import pytest_plugin
+from lab.errors import (
+    HostError,
+)
+from tests.plugin.runner import WORKS, Runner
+
+if TYPE_CHECKING:
+    from pathlib import Path
+    from types import SimpleNamespace
+
+
+def test_a_wrong_option_is_a_usage_error_before_anything_is_collected(
+    pytester: pytest.Pytester, capsys: pytest.CaptureFixture[str]
+) -> None:
+    done = pytester.inline_run("--profile=smoky", plugins=[pytest_plugin])
+
+    assert done.ret == pytest.ExitCode.USAGE_ERROR
+    assert capsys.readouterr().err == (
+        "ERROR: --profile: unknown value 'smoky'\n"
+        "  remedy: did you mean 'smoke'? known: smoke, standard, publish\n\n"
+    )
+
+
+def test_what_cannot_be_decided_is_told_without_a_traceback_and_nothing_runs(
+    runner: Runner,
+    pytester: pytest.Pytester,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def decide(*_: object, **__: object) -> None:
+        raise HostError("no room for the node", remedy="make room")
+
+    monkeypatch.setattr(sys.modules["lab.launch"], "decide", decide, raising=False)
+    pytester.makepyfile(WORKS)
+
+    done = pytester.inline_run(plugins=[pytest_plugin])
+
+    assert done.ret == pytest.ExitCode.INTERRUPTED
+    shown = capsys.readouterr().out
+    assert "no room for the node\n  remedy: make room\n" in shown
+    assert "Traceback" not in shown
+    assert "pytest_plugin.py" not in shown
+    assert runner.bench.calls == []
+
+
+@pytest.mark.parametrize(("has_leaks", "status"), [(False, 0), (True, 3)])
+def test_plain_pytest_decides_by_itself_and_writes_the_report(
+    runner: Runner,
+    pytester: pytest.Pytester,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    *,
+    has_leaks: bool,
+    status: int,
+) -> None:
+    runner.has_leaks = has_leaks
+    decided = runner.decided()
+    launch = sys.modules["lab.launch"]
+    wishes = []
+
+    def decide(wish: object, *, say: object, stopwatch: object) -> SimpleNamespace:
+        assert say
+        assert stopwatch
+        wishes.append(wish)
+        return decided
+
+    monkeypatch.setattr(launch, "decide", decide, raising=False)
+    monkeypatch.setattr(launch, "open_store", lambda _: runner.store, raising=False)
+    written: list[Path] = []
+    monkeypatch.setattr("lab.report.write", written.append)
+    pytester.makepyfile(WORKS)
+
+    done = pytester.inline_run("--cells=*+9p+*", plugins=[pytest_plugin])
+
+    assert done.ret == status
+    assert len(wishes) == 1
+    assert getattr(wishes[0], "cells", None) == "*+9p+*"
+    assert runner.bench.calls[:2] == ["leased", "up"]
+    assert runner.bench.calls[-3:] == ["down", "lease given back", "finish True"]
+    assert "waiting for this machine" in capsys.readouterr().out
+    assert written == [runner.store.path]
