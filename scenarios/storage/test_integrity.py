@@ -17,27 +17,37 @@ if TYPE_CHECKING:
 
 FILE = "/lab/verified"
 
-pytestmark = pytest.mark.usefixtures("once_a_storage")
 
-
-def test_written_data_is_on_the_storage(sandbox: Sandbox, profile: Profile) -> None:
-    """Every checksum fits when the caches above the storage are empty."""
+@pytest.fixture(scope="session")
+def verified_file(
+    once_a_storage: None,  # noqa: ARG001 - asked first
+    sandbox: Sandbox,
+    profile: Profile,
+) -> str:
+    """A file of which every block has a checksum, written once a boot; its path."""
     write = fio.verified_write(FILE, size_mib=profile.verified_mib, seed=profile.seed)
     parse_write(_run(sandbox, write, profile))
-    sandbox.drop_caches(FILE)
-    assert _is_intact(sandbox, profile)
+    return FILE
+
+
+def test_written_data_is_on_the_storage(
+    sandbox: Sandbox, verified_file: str, profile: Profile
+) -> None:
+    """Every checksum fits when the caches above the storage are empty."""
+    sandbox.drop_caches(verified_file)
+    assert _is_intact(sandbox, verified_file, profile)
 
 
 def test_written_data_survives_the_sandbox(
-    sandbox: Sandbox, restart: Callable[[], None], profile: Profile
+    sandbox: Sandbox, verified_file: str, restart: Callable[[], None], profile: Profile
 ) -> None:
     """And again when the sandbox is gone and another has the same root file system."""
     restart()
-    assert _is_intact(sandbox, profile)
+    assert _is_intact(sandbox, verified_file, profile)
 
 
-def _is_intact(sandbox: Sandbox, profile: Profile) -> bool:
-    argv = fio.verify(FILE, size_mib=profile.verified_mib, seed=profile.seed)
+def _is_intact(sandbox: Sandbox, path: str, profile: Profile) -> bool:
+    argv = fio.verify(path, size_mib=profile.verified_mib, seed=profile.seed)
     return parse_verify(_run(sandbox, argv, profile))
 
 
