@@ -29,7 +29,7 @@ from lab.session import Session
 from lab.stopwatch import Stopwatch
 from lab.takedown import taken_down_on_failure
 from lab.this_machine import THIS_MACHINE
-from lab.units import format_duration
+from lab.units import count, format_duration
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -46,6 +46,9 @@ if TYPE_CHECKING:
     from lab.remainder import Remainder
     from lab.screen import Screen
     from lab.store import Store
+
+MOST_BENCHES = 3
+"""Of one run: a third that is lost is no accident."""
 
 
 def run_matrix(
@@ -184,7 +187,36 @@ def _measured(
     pauses: bool = False,
     left: Remainder | None = None,
 ) -> tuple[Run, int]:
-    """Run what is *decided*, or what is *left* of it, on a machine that is ours."""
+    """
+    Run what is *decided*, or what is *left* of it, on a machine that is ours.
+
+    Where the bench is lost in its midst (an emulator loses a node now and then), the run goes on
+    with another, as it would after ``--resume``; unless somebody wants to look at what was lost.
+    """
+    spare = MOST_BENCHES - 1 if decided.wishes.keep == "never" and not pauses else 0
+    on_one = partial(_on_one_bench, decided, lease, stopwatch, console, pauses=pauses)
+    run, status, is_lost = on_one(store, left=left)
+    while is_lost and spare and (left := remainder(run)).boots:
+        spare -= 1
+        boots = count(len(left.boots), "boot")
+        console.print(f"the bench was lost: going on with another, {boots} left")
+        run, status, is_lost = on_one(resume.opened(run), left=left)
+    if run.header.status is RunStatus.COMPLETE:  # else it was said when that ended
+        _conclude(run, console)
+    return run, status
+
+
+def _on_one_bench(
+    decided: Decided,
+    lease: Lease,
+    stopwatch: Stopwatch,
+    console: Console,
+    store: Store,
+    *,
+    pauses: bool,
+    left: Remainder | None,
+) -> tuple[Run, int, bool]:
+    """Run it until all is done or the bench is lost; return the run, its status, and which."""
     lease.tell(f"measuring into {store.path.absolute()}")
     expected_s = _expected_s(decided.wishes, decided.plan)
     status: int = pytest.ExitCode.INTERRUPTED
@@ -209,10 +241,13 @@ def _measured(
         with held_off("writing the report"):
             run = launch.finish(store, stopwatch, is_complete=is_complete)
             report.write(store.path)
-            _conclude(run, console)
+            if not is_complete:
+                _conclude(run, console)
     if status == pytest.ExitCode.INTERRUPTED:
         raise KeyboardInterrupt
-    return run, exit_status(run) if is_complete else int(status)
+    if not is_complete:
+        return run, int(status), False
+    return run, exit_status(run), session.is_lost
 
 
 def bring_up_alone(wishes: Wishes, *, say: Callable[[str], None]) -> LabRecord:
