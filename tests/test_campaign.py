@@ -30,7 +30,7 @@ class Played:
         monkeypatch.setattr(campaign, "_on_one_bench", self._on_one_bench)
         monkeypatch.setattr(campaign, "_conclude", lambda *_: self.said.append("concluded"))
         monkeypatch.setattr(campaign, "remainder", lambda _: LEFT if self.benches else WHOLE)
-        monkeypatch.setattr(campaign.resume, "opened", lambda _: "opened again")
+        monkeypatch.setattr("lab.resume.opened", lambda _: "opened again")
 
     def _on_one_bench(self, *said: Any, left: Any, pauses: bool) -> Any:  # noqa: ANN401
         assert pauses in {True, False}
