@@ -36,6 +36,19 @@ def test_the_shell_itself_can_read_it(shell: str, tmp_path: Path) -> None:
     assert subprocess.run([program, "-n", path], check=False).returncode == 0
 
 
+def test_fish_completes_by_it(tmp_path: Path) -> None:
+    if not (fish := shutil.which("fish")):
+        pytest.skip("fish is not here")
+    path = tmp_path / "lab.fish"
+    path.write_text(script(verbs.parser(), "fish"))
+    ask = f"source {path}; complete -C 'lab ma'; complete -C 'lab matrix --profile s'"
+
+    done = subprocess.run([fish, "-c", ask], capture_output=True, text=True, check=True)
+
+    offered = [line.split("\t")[0] for line in done.stdout.splitlines()]
+    assert offered == ["matrix", "smoke", "standard"]
+
+
 def test_bash_completes_by_it(tmp_path: Path) -> None:
     path = tmp_path / "lab"
     path.write_text(script(verbs.parser(), "bash"))
