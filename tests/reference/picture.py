@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 WIDTH, LANE, MARGIN = 820, 390, 10
 LINE, ZONE_LINE, GAP = 15, 26, 9
-INDENT, LETTERS = 22, 52
+INDENT, LETTERS = 22, 50
 """Pixels before a hop's words; letters that fit into a lane's line."""
 STYLE = """
 svg { background: #fff; font: 12px ui-monospace, "DejaVu Sans Mono", monospace; fill: #1b1f24 }
@@ -75,7 +75,7 @@ def _lane(lane: Lane, *, left: int) -> Part:
     for zone, hops in lane.zones:
         place += ZONE_LINE
         elements.append(_line(left, place - 16, left + LANE - MARGIN, place - 16, "border"))
-        elements.append(_text(left, place, zone, "zone"))
+        elements.append(_text(left + INDENT, place, zone, "zone"))
         place += 4
         for hop in hops:
             place += LINE + 2
