@@ -16,7 +16,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -38,6 +38,7 @@ OF_NODE = "veth+overlayfs+runc"
 """A control: what it runs are programs of the node, and can be killed there."""
 AS_EVER = ("--profile", "smoke", "--rounds", "1", "--controls", "none")
 RESUME = ("matrix", "--resume", "last")
+WAITS = "waiting for this machine"
 DEADLINE_S = 600.0
 ASKED_S = 20.0
 STEP_S = 0.1
@@ -123,22 +124,27 @@ DEATHS = {
 }
 
 
+TWO = "two"
+"""Two runs at once: none dies, and neither may notice the other but by waiting for it."""
+
+
 def main() -> int:
     """Try the deaths that are named, or all; write what came of each."""
     parser = argparse.ArgumentParser(prog="chaos --real", description=__doc__)
-    parser.add_argument("deaths", nargs="*", metavar="|".join(DEATHS))
+    parser.add_argument("deaths", nargs="*", metavar="|".join((*DEATHS, TWO)))
     parser.add_argument("--places", action="store_true", help="arguments are points, by name")
     parser.add_argument("--output", type=Path, default=Path("results") / "chaos")
     arguments = parser.parse_args()
     if arguments.places:
         return real_places.play(arguments.deaths)
     known = _rows()
-    for name in arguments.deaths or DEATHS:
-        row = tell(DEATHS[name], arguments.output / name)
+    for name in arguments.deaths or (*DEATHS, TWO):
+        folder = arguments.output / name
+        row = two_at_once(folder) if name == TWO else tell(DEATHS[name], folder)
         sys.stdout.write(row + "\n")
         sys.stdout.flush()
-        known[DEATHS[name].name] = row
-        text = "\n".join(known[each.name] for each in DEATHS.values() if each.name in known)
+        known[row.split("|")[1].strip()] = row
+        text = "\n".join(known.values())
         head = f"## On a real node\n\nOne cell, `{CELL}` (fio: `{OF_NODE}`), smoke.\n\n"
         REAL.write_text(f"{head}{TITLES}{text}\n")
     return 0
@@ -158,6 +164,25 @@ def tell(death: Death, output: Path) -> str:
     with _lab(output, *RESUME) as process:
         resumed, _ = _seen(output, _ended(process))
     return f"| {death.name} | {when} | {seen} | {kept} | {collected[-1]} | {resumed} |"
+
+
+def two_at_once(output: Path) -> str:
+    """Have two runs begin at once, and see that both are whole and nothing of either is left."""
+    places = [output / name for name in ("one", "other")]
+    with ExitStack() as stack:
+        runs = []
+        for place in places:
+            place.mkdir(parents=True, exist_ok=True)
+            runs.append(stack.enter_context(_lab(place, "matrix", "--cells", CELL, *AS_EVER)))
+        ended = [_seen(place, _ended(run)) for place, run in zip(places, runs, strict=True)]
+    waited = sum(WAITS in (place / "log.txt").read_text(errors="replace") for place in places)
+    collected = _said(output, "gc").strip().splitlines() or [""]
+    told = "; ".join(text for text, _ in ended)
+    kept = " and ".join(str(number) for _, number in ended)
+    return (
+        f"| two runs at once | from the start | {told} | {kept} | {collected[-1]}"
+        f" | not needed; {waited} waited for the other |"
+    )
 
 
 def _strike(death: Death, process: subprocess.Popen[bytes]) -> str:
@@ -218,7 +243,8 @@ def _rows() -> dict[str, str]:
     """What earlier calls have seen, by fault."""
     if not REAL.exists():
         return {}
-    rows = [line for line in REAL.read_text().splitlines() if line.startswith("| k")]
+    lines = REAL.read_text().splitlines()
+    rows = [line for line in lines if line.startswith("| ") and line not in TITLES.splitlines()]
     return {row.split("|")[1].strip(): row for row in rows}
 
 
