@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from lab.verbs.parser import Verb
 
 WIDTH = 80
-_DISK_FULL = {errno.ENOSPC, errno.EDQUOT}
+_OF_DISK = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EACCES, errno.EPERM}
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -47,9 +47,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return OK
     except OSError as error:
-        if error.errno not in _DISK_FULL:
+        if error.errno not in _OF_DISK or error.filename is None:
             raise
-        remedy = "free some space, or set LAB_HOME to a folder on a larger disk"
+        remedy = "see that it can be written to, or set LAB_HOME to a folder on another disk"
+        if error.errno in {errno.ENOSPC, errno.EDQUOT}:
+            remedy = "free some space, or set LAB_HOME to a folder on a larger disk"
         _complain(HostError(str(error), remedy=remedy))
         return BAD
     except KeyboardInterrupt:

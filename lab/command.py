@@ -8,7 +8,7 @@ import shlex
 import signal
 import subprocess
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING
 
@@ -23,6 +23,8 @@ log = logging.getLogger(__name__)
 TERMINATE_GRACE_S = 5.0
 LAST_WORDS_S = 2.0
 REAPED_S = 2.0
+KILLED = -int(signal.SIGKILL)
+"""The status of a program that was killed, also where it hangs in the kernel and has none yet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,10 +75,11 @@ def run(
         except BaseException:
             _kill_group(process)
             raise
-    done = Completed(args, process.returncode, stdout, stderr, time.monotonic() - started)
+    status = KILLED if process.returncode is None else process.returncode
+    done = Completed(args, status, stdout, stderr, time.monotonic() - started)
     if timed_out:
         raise CommandError(f"{args[0]} was killed after {timeout_s:g} s", completed=done)
-    if check and done.returncode:
+    if check and status:
         raise CommandError(f"{args[0]} exited with status {done.returncode}", completed=done)
     return done
 
@@ -122,15 +125,17 @@ def _not_installed(program: str) -> HostError:
     )
 
 
+@contextmanager
 def _started(
     args: tuple[str, ...],
     *,
     stdout: IO[str] | int,
     stderr: IO[str] | int,
     env: Mapping[str, str] | None,
-) -> subprocess.Popen[str]:
+) -> Iterator[subprocess.Popen[str]]:
+    """A program whose end the block sees to: Popen itself would wait for it without end."""
     try:
-        return subprocess.Popen(
+        process = subprocess.Popen(
             args,
             stdin=subprocess.PIPE,
             stdout=stdout,
@@ -143,6 +148,13 @@ def _started(
         )
     except FileNotFoundError:
         raise _not_installed(args[0]) from None
+    try:
+        yield process
+    finally:
+        for pipe in (process.stdin, process.stdout, process.stderr):
+            if pipe is not None:
+                with suppress(OSError):  # it may be gone, with what was still to be written
+                    pipe.close()
 
 
 def _kill_group(process: subprocess.Popen[str]) -> None:

@@ -6,7 +6,7 @@ import fcntl
 import hashlib
 import os
 import shutil
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
@@ -46,17 +46,55 @@ def write_atomic(
             os.fchmod(stream.fileno(), mode)
             os.fsync(stream.fileno())
         unfinished.replace(path)
+        sync_folder(path.parent)
     except BaseException:
         unfinished.unlink(missing_ok=True)
         raise
 
 
 def append_line(path: Path, line: str) -> None:
-    """Append *line* to *path* and return only when the disk has it."""
-    with path.open("a", encoding="utf-8") as stream:
-        stream.write(line + "\n")
-        stream.flush()
-        os.fsync(stream.fileno())
+    """
+    Append *line* to *path* and return only when the disk has it.
+
+    If the disk has no room, half a line must not stay: it would spoil the next one.
+    """
+    rest = memoryview(f"{line}\n".encode())
+    with path.open("ab", buffering=0) as stream:
+        end = stream.tell()
+        try:
+            while rest:
+                rest = rest[stream.write(rest) or 0 :]
+            os.fsync(stream.fileno())
+        except OSError:
+            with suppress(OSError):
+                os.ftruncate(stream.fileno(), end)
+            raise
+    if not end:
+        sync_folder(path.parent)
+
+
+def sync_folder(path: Path) -> None:
+    """Return when the disk has the names in a folder, which a file's own sync does not see to."""
+    handle = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def put_in_place(unfinished: Path, path: Path) -> None:
+    """Give what is finished its own name, once the disk has all of it: a file or a folder."""
+    every = [unfinished, *unfinished.rglob("*")] if unfinished.is_dir() else [unfinished]
+    for each in every:
+        if each.is_symlink():
+            continue
+        handle = os.open(each, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+    unfinished.replace(path)
+    sync_folder(path.parent)
 
 
 def sha256(path: Path) -> str:

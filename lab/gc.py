@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lab import command, inventory, labs, owner
+from lab import command, inventory, labs, lease, owner
 from lab.errors import HostError, LabError, NotReadyError
 from lab.files import remove
 from lab.interrupt import held_off
@@ -187,6 +187,10 @@ def _remove_path(thing: Thing) -> None:
         raise HostError(str(error), remedy=f"remove {path} by hand") from error
 
 
+def _forget_claim(thing: Thing) -> None:
+    lease.forget(Path(thing.name))
+
+
 def _undo_ledger(thing: Thing) -> None:
     """Undo what a process has made outside of labs; then its ledger is of no more use."""
     if stuck := undo(_entries(Path(thing.name)) or ()):
@@ -201,5 +205,5 @@ _REMOVE = {
     Sort.FOLDER: _remove_path,
     Sort.UNFINISHED: _remove_path,
     Sort.LEDGER: _undo_ledger,
-    Sort.CLAIM: _remove_path,
+    Sort.CLAIM: _forget_claim,
 }

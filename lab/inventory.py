@@ -129,10 +129,12 @@ def _homes(named: Iterable[str]) -> Iterator[Path]:
 
 
 def _hands(who: Owner | None, home: Path, lab: str = "") -> Hands:
-    """In whose hands a thing is: in those of its lab, if that is on record."""
+    """In whose hands a thing is: in those of its lab, if that is on record and can be read."""
     folder = labs.labs_dir(home) / lab
     if lab and folder.is_dir():
-        return labs.hands_of(folder, labs.read_record(folder))
+        hands = labs.hands_of(folder, labs.read_record(folder))
+        if hands is not Hands.UNKNOWN:
+            return hands
     if who is None:
         return Hands.UNKNOWN
     return Hands.ALIVE if ledger.is_alive(who, home) else Hands.DEAD

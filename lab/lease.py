@@ -123,8 +123,22 @@ def queue() -> tuple[Claim, ...]:
 
 
 def stale() -> tuple[Path, ...]:
-    """Claims of processes that died: they stand against nobody, and are only still there."""
-    return tuple(path for path in _files(_where()) if is_held(path) is False)
+    """Claims of this user's processes that died: they stand against nobody, and are only there."""
+    return tuple(path for path in _files(_where()) if _is_ours(path) and is_held(path) is False)
+
+
+def forget(path: Path) -> None:
+    """Remove a claim of the dead, unless its number was given to somebody living meanwhile."""
+    with _numbers(path.parent):
+        if is_held(path) is False:
+            path.unlink(missing_ok=True)
+
+
+def _is_ours(path: Path) -> bool:
+    """Whether this user may remove a file from the queue's folder, in which others have theirs."""
+    with suppress(OSError):
+        return os.geteuid() in {0, path.stat().st_uid}
+    return False
 
 
 def _queue(place: Path) -> tuple[Claim, ...]:

@@ -16,7 +16,7 @@ from lab import node_scripts
 from lab.cluster import artefact_disk, cluster_up, kube_node
 from lab.cluster.cluster_up import ClusterNodes
 from lab.disks import PRIVATE, Disks, make_empty, make_overlay
-from lab.files import locked, remove, state_dir
+from lab.files import locked, put_in_place, remove, state_dir
 from lab.image.lock import load
 from lab.image.node import SHARE
 from lab.machine import Start
@@ -94,7 +94,7 @@ def prepared(
                 keeps_disks=True,
             )
             _prepare(start, scripts, kit)
-            unfinished.rename(folder)
+            put_in_place(unfinished, folder)
     return disks
 
 

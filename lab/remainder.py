@@ -3,7 +3,8 @@ What is left to do of a run that has ended early, by its journal; pure.
 
 Whole boots stay as they are. One that was cut short, or in which the bench failed, is made again
 from its first scenario on, as a new attempt that counts in its place: what was measured before and
-after the cut was not measured in one sandbox. One in which the bench failed twice is set aside.
+after the cut was not measured in one sandbox. One in which the bench failed twice is set aside, and
+with it what is left of its cell: it would take the bench down in every round.
 """
 
 from __future__ import annotations
@@ -74,6 +75,7 @@ def remainder(run: Run) -> Remainder:
     instead_of: dict[str, str] = {}
     set_aside: dict[str, str] = {}
     again: Counter[str] = Counter()
+    ill: dict[str, str] = {}
     for first in run.header.plan.order:
         made = attempts.get(first.id, ())
         last = max(made, key=lambda each: each.number, default=None)
@@ -86,8 +88,13 @@ def remainder(run: Run) -> Remainder:
             instead_of[boot.id] = last.boot
             failures = [each for each in made if each.has_failed]
             if len(failures) >= MOST_FAILURES:
-                set_aside[boot.id] = _why(failures)
+                set_aside[boot.id] = ill[first.cell_name] = _why(failures)
         again[first.id] = last.number - 1 if last.is_done else last.number
+        if BootEvent.SET_ASIDE in last.events:
+            ill.setdefault(first.cell_name, _why(made))
+    for boot in boots:
+        if boot.cell_name in ill:
+            set_aside.setdefault(boot.id, f"with its cell: {ill[boot.cell_name]}")
     return Remainder(
         boots=tuple(boots), instead_of=instead_of, set_aside=set_aside, attempts=+again
     )

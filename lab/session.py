@@ -175,6 +175,12 @@ class Session:
         self.say(f"no more rounds after {number}: {look.stop}")
         return True
 
+    def leaves(self, error: LabError) -> None:
+        """Say and keep that the bench could not be taken down whole, which fails the run."""
+        self.say(told(error))
+        if not self.store_problem:
+            self.store.add_leak(error.problem)
+
     def judge(self, error: BaseException) -> Verdict:
         """What *error* means; a fault of the bench is said once, then it blocks the rest."""
         outcome, reason, tail = judge(error)

@@ -11,7 +11,7 @@ import errno
 import itertools
 import os
 import re
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -23,7 +23,7 @@ from lab.errors import StoreError
 from lab.files import append_line, write_atomic
 from lab.outcome import Evidence
 from lab.owner import marked, me
-from lab.records import BootEvent, BootRecord, RunStatus
+from lab.records import BootEvent, BootRecord, Leaks, RunStatus
 from lab.redact import is_suspect, redacted, redacted_all
 
 if TYPE_CHECKING:
@@ -33,7 +33,6 @@ if TYPE_CHECKING:
     from lab.plan import Boot
     from lab.records import (
         Environment,
-        Leaks,
         LookRecord,
         OutcomeRecord,
         Resumption,
@@ -208,6 +207,12 @@ class Store:
         """Record what the run has left behind on this machine."""
         self._replace(LEAKS, leaks)
 
+    def add_leak(self, leak: str) -> None:
+        """Record one thing more that was left behind."""
+        path = self.path / LEAKS
+        known = json_as(path.read_bytes(), Leaks) if path.exists() else Leaks()
+        self.set_leaks(msgspec.structs.replace(known, leaks=(*known.leaks, leak)))
+
     def set_timeline(self, timeline: Timeline) -> None:
         """Record where the time went."""
         self._replace(TIMELINE, timeline)
@@ -220,14 +225,7 @@ class Store:
         path = self.path / name
         line = _encoded(record).decode()
         with self._present(path):
-            size = path.stat().st_size if path.exists() else 0
-            try:
-                append_line(path, line)
-            except OSError:
-                # Half a line would spoil the next one, once the disk has room again.
-                with suppress(OSError):
-                    os.truncate(path, size)
-                raise
+            append_line(path, line)
 
     @contextmanager
     def _present(self, path: Path) -> Iterator[None]:

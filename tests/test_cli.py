@@ -394,9 +394,18 @@ def test_what_is_known_of_a_failure_stands_beside_it(
     assert max(map(len, lines)) <= 80
 
 
-@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT])
-def test_a_full_disk_is_one_message(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], number: int
+@pytest.mark.parametrize(
+    ("number", "remedy"),
+    [
+        (errno.ENOSPC, "free some space"),
+        (errno.EDQUOT, "free some space"),
+        (errno.EROFS, "see that it can be written to"),
+        (errno.EIO, "see that it can be written to"),
+        (errno.EACCES, "see that it can be written to"),
+    ],
+)
+def test_a_disk_that_cannot_be_written_to_is_one_message(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], number: int, remedy: str
 ) -> None:
     error = OSError(number, os.strerror(number), "/labs/ledger.jsonl")
 
@@ -405,7 +414,7 @@ def test_a_full_disk_is_one_message(
     said = capsys.readouterr().err
     assert os.strerror(number) in said
     assert "/labs/ledger.jsonl" in said
-    assert "remedy: free some space" in said
+    assert f"remedy: {remedy}" in said
 
 
 @pytest.mark.parametrize("error", [OSError(errno.EIO, "I/O error"), ValueError("a bug")])

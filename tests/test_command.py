@@ -266,3 +266,22 @@ def test_a_program_on_the_users_terminal_hands_back_its_status() -> None:
 def test_a_missing_program_on_the_users_terminal_is_the_hosts_fault() -> None:
     with pytest.raises(HostError, match=f"{ABSENT} is not installed"):
         attached([ABSENT])
+
+
+@pytest.mark.filterwarnings("ignore:subprocess .* is still running:ResourceWarning")
+def test_a_program_that_hangs_in_the_kernel_is_given_up_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not even SIGKILL ends it then; Popen would wait for it without end."""
+    spared: list[int] = []
+    monkeypatch.setattr(command, "REAPED_S", 0.05)
+    monkeypatch.setattr(command, "LAST_WORDS_S", 0.05)
+    with monkeypatch.context() as patch:
+        patch.setattr("os.killpg", lambda pid, _signal: spared.append(pid))
+
+        with pytest.raises(CommandError, match="was killed after") as caught:
+            command.run(["sleep", "60"], timeout_s=0.05)
+
+    (pid,) = spared
+    assert os.waitpid(pid, os.WNOHANG) == (0, 0), "it is still there"
+    assert caught.value.completed.returncode == -signal.SIGKILL
+    os.kill(pid, signal.SIGKILL)
+    os.waitpid(pid, 0)

@@ -274,3 +274,45 @@ def test_a_folder_that_somebody_has_taken_away_is_not_made_anew(tmp_path: Path) 
         with pytest.raises(FileNotFoundError):
             files.write_atomic(path, "text", below=root)
     assert not root.exists()
+
+
+def test_a_full_disk_leaves_no_half_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It would be glued to the next one, and both would be lost."""
+    path = tmp_path / "ledger.jsonl"
+    files.append_line(path, "one")
+
+    def full(_handle: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("os.fsync", full)
+        with pytest.raises(OSError, match="No space left"):
+            files.append_line(path, "two")
+    files.append_line(path, "three")
+
+    assert path.read_text() == "one\nthree\n"
+
+
+def test_what_gets_its_name_is_on_the_disk_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A machine that is reset must not find half a disk under a name that is trusted for ever."""
+    unfinished, target = tmp_path / ".new", tmp_path / "made"
+    (unfinished / "deep").mkdir(parents=True)
+    (unfinished / "deep" / "disk.img").write_text("disk")
+    (unfinished / "link").symlink_to("deep/disk.img")
+    synced: list[tuple[str, bool]] = []
+
+    def fsync(handle: int) -> None:
+        name = Path(f"/proc/self/fd/{handle}").readlink()
+        synced.append((str(name.relative_to(tmp_path)), target.exists()))
+
+    monkeypatch.setattr("os.fsync", fsync)
+
+    files.put_in_place(unfinished, target)
+
+    assert (target / "link").read_text() == "disk"
+    assert sorted(synced[:-1]) == [
+        (".new", False), (".new/deep", False), (".new/deep/disk.img", False),
+    ]  # fmt: skip
+    assert synced[-1] == (".", True)

@@ -17,7 +17,7 @@ from lab import command, files, gc, inventory, labs, ledger, owner
 from lab.cli import main
 from lab.gc import Collected, collect, survey
 from lab.labs import labs_dir
-from lab.lease import leased
+from lab.lease import NUMBERS, leased
 from lab.ledger import Entry, Kind, Ledger
 from lab.provision import bring_up
 from lab.scratch import scratch
@@ -214,7 +214,7 @@ def test_what_a_process_was_at_when_it_died_goes(place: Path) -> None:
 
     assert done.is_clean
     assert not [path for path in (*left, elsewhere, own.path) if path.exists()]
-    assert list((place / "leases").iterdir()) == []
+    assert [path.name for path in (place / "leases").iterdir()] == [NUMBERS]
 
 
 def test_a_setting_of_the_host_is_put_back(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:

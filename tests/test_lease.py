@@ -289,3 +289,25 @@ def test_a_claim_says_who_it_is() -> None:
     )  # fmt: skip
 
     assert str(claim) == f"measuring (process {DEAD.pid} of ada, since 12:00:00 UTC)"
+
+
+def test_a_number_that_was_given_again_is_not_taken_from_who_has_it(place: Path) -> None:
+    with leased("measuring", is_alone=True, say=unsaid) as mine:
+        (path,) = place.glob("*.json")
+
+        lease.forget(path)
+
+        assert [claim.number for claim in queue()] == [mine.claim.number]
+
+
+def test_what_another_user_has_left_is_his_to_remove(
+    place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place.mkdir()
+    dead = place / "00000001.json"
+    dead.write_text("{}")
+    assert stale() == (dead,)
+
+    monkeypatch.setattr("os.geteuid", lambda: dead.stat().st_uid + 1)
+
+    assert stale() == ()

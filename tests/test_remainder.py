@@ -203,3 +203,17 @@ def test_rounds_that_were_not_needed_are_not_left(journal: Journal, tmp_path: Pa
 
     assert journal.left == [THIRD.id, FOURTH.id]
     assert run.header.plan.order[:2] == shorter.order
+
+
+def test_a_cell_that_takes_the_bench_down_does_so_in_no_other_round(journal: Journal) -> None:
+    journal.add(FIRST, BEGUN, OPENED)
+    journal.add(repeat(FIRST, 2), BEGUN, OPENED, instead_of=FIRST.id)
+
+    left = remainder(journal.run)
+
+    of_cell = {boot.id for boot in left.boots if boot.cell_name == FIRST.cell_name}
+    assert len(of_cell) > 1
+    assert set(left.set_aside) == of_cell
+    assert sum(why.startswith("with its cell: set aside") for why in left.set_aside.values()) == (
+        len(of_cell) - 1
+    )

@@ -103,7 +103,7 @@ def test_every_sample_is_on_the_disk_when_add_returns(
 
     store.add_sample(sample)
 
-    assert len(synced) == 1
+    assert len(synced) == 2, "the file, and the folder that has its name"
     assert Run.load(store.path).samples == (sample,)
 
 
@@ -225,13 +225,11 @@ def test_a_full_disk_is_one_message_and_leaves_no_half_line(
     first, second = Run.load(finished).samples[:2]
     store.add_sample(first)
 
-    def full(path: Path, line: str) -> None:
-        with path.open("a") as stream:
-            stream.write(line[:40])
+    def full(_handle: int) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr("lab.store.append_line", full)
+        patch.setattr("os.fsync", full)
         with pytest.raises(StoreError, match="No space left") as caught:
             store.add_sample(second)
 

@@ -104,7 +104,7 @@ def build(
                 unfinished = folder / "disk.img"
                 _make(artefacts, some, folder, tools, target=unfinished, epoch=lock.epoch)
                 unfinished.chmod(0o644)
-                unfinished.replace(target)
+                files.put_in_place(unfinished, target)
     return target
 
 

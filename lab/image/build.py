@@ -181,7 +181,7 @@ def _keep(parts: Path, home: Path, kind: str) -> str:
         if target.exists():  # someone has removed a part of it
             shutil.rmtree(target)
         parts.chmod(0o755)
-        parts.replace(target)
+        files.put_in_place(parts, target)
     return digest
 
 

@@ -68,7 +68,7 @@ def build(lock: Lock, *, say: Say) -> Path:
             with scratch("building-emulator", among=home) as folder:
                 unfinished = folder / "emulator"
                 _unpack(packages, folder / "emulator.tar", unfinished, epoch=lock.epoch)
-                unfinished.replace(target)
+                files.put_in_place(unfinished, target)
     return target / PROGRAM
 
 

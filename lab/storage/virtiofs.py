@@ -24,6 +24,8 @@ MODULES: tuple[str, ...] = ("virtiofs",)
 OPTIONS = ("--cache=auto", "--thread-pool-size=1", "--announce-submounts")
 """Kata's virtio_fs_cache and virtio_fs_extra_args."""
 QUEUE_SIZE = 1024
+LOOKS = 200
+"""At its socket, and at its end: 10 s of them."""
 DAEMON = "virtiofsd's command line"
 
 
@@ -48,9 +50,9 @@ def attach(volume: Volume, topology: Topology) -> tuple[str, ...]:
         *backend.mount_on_node(volume),
         f"setsid {daemon} >{volume.folder}/virtiofsd.log 2>&1 </dev/null &",
         f"echo $! >{pid_file(volume)}",
-        f"until [ -S {socket} ]; do",
-        f"kill -0 $! || {{ cat {volume.folder}/virtiofsd.log >&2; exit 1; }}; sleep 0.05",
-        "done",
+        f"n=0; until [ -S {socket} ]; do n=$((n + 1))",
+        f"kill -0 $! && [ $n -lt {LOOKS} ] || {{ cat {volume.folder}/virtiofsd.log >&2; exit 1; }}",
+        "sleep 0.05; done",
     )
 
 
@@ -60,7 +62,9 @@ def detach(volume: Volume) -> tuple[str, ...]:
     return (
         f"if [ -e {pid} ]; then",
         f"kill $(cat {pid}) 2>/dev/null || true",
-        f"while kill -0 $(cat {pid}) 2>/dev/null; do sleep 0.05; done",
+        f"n=0; while kill -0 $(cat {pid}) 2>/dev/null; do n=$((n + 1))",
+        f"[ $n -lt {LOOKS} ] || kill -9 $(cat {pid}); [ $n -lt {2 * LOOKS} ] || exit 1",
+        "sleep 0.05; done",
         "fi",
         *backend.unmount_on_node(volume),
     )

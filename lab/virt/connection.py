@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 CALL_TIMEOUT_S = 30.0
+CLOSE_TIMEOUT_S = 2.0
 
 
 def default_uri() -> str:
@@ -48,8 +49,9 @@ def connected(uri: str) -> Iterator[Connection]:
     try:
         yield connection
     finally:
-        with suppress(libvirt.libvirtError):
-            connection.call("closing", raw.close)
+        # A daemon that hangs was the error already: that it does not let go of us says no more.
+        with suppress(libvirt.libvirtError, ProvisionError):
+            connection.call("closing", raw.close, timeout_s=CLOSE_TIMEOUT_S)
 
 
 class Connection:

@@ -33,7 +33,7 @@ HEAD = """\
 
 The same story, but nothing is played: `kill -9` of the lab at each point of a run of two cells
 (tcfilter+virtiofs, macvtap+9p; reference; one boot each of five of the lab's scenarios) on a node
-under emulation; then `lab gc`, and `lab matrix --resume`, which in some stories is killed, too.
+under emulation; then `lab gc`, and `lab matrix --resume`.
 The emulator itself loses a guest now and then; such a boot is made again.
 
 {points}: {good} as they must be, {bad} not.

@@ -58,6 +58,7 @@ class RealWorld(World):
     boots, scenarios_a_boot = 2, len(SCENARIOS)
     samples_a_boot = 2
     """Until the rehearsal tells."""
+    second = 0.0
     hang_s = 600.0
 
     def furnish(self) -> None:

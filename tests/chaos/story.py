@@ -20,8 +20,6 @@ if TYPE_CHECKING:
 
 INTERRUPTED = 130
 KILLED = -9
-SECOND = 0.25
-"""How many stories have a second fault, while the run goes on."""
 MOST_RESUMES = 4
 LOOSES = {Fault.KILL, Fault.REBOOT, Fault.INTERRUPT_TWICE, Fault.LIBVIRT_HANGS}
 """After these alone may something be left on the machine for `lab gc`."""
@@ -75,7 +73,7 @@ def tell(world: World, seed: int, fault: Fault, place: Place, points: Mapping[st
         resumes, ended = 0, first
         while resumes < MOST_RESUMES and _can_go_on(world):
             second, where = Fault.NONE, None
-            if resumes == 0 and generator.random() < SECOND:
+            if resumes == 0 and generator.random() < world.second:
                 second, where = Fault.KILL, Place(*_second(generator, points))
             ended = world.process(RESUME, fault=second, place=where)
             resumes += 1
@@ -182,12 +180,13 @@ def _unfinished(world: World, fault: Fault, ended: Ended) -> list[str]:
     counts = Counter(record.outcome for record in run.outcomes)
     whole = world.boots * world.scenarios_a_boot
     aside = sum("set aside" in record.reason for record in run.outcomes)
+    boots_aside = {record.boot for record in run.outcomes if "set aside" in record.reason}
     if counts.total() != whole:
         wrong.append(f"{counts.total()} outcomes instead of {whole}")
     failed = 1 if fault in OF_TOOL else 0
     if counts[Outcome.PASS] + counts[Outcome.NOT_RUN] + failed < whole - aside:
         wrong.append(f"at last {_words(counts)}")
-    few = (world.boots - bool(aside)) * world.samples_a_boot - 2 * failed
+    few = (world.boots - len(boots_aside)) * world.samples_a_boot - 2 * failed
     if len(run.valid_samples) < few:
         wrong.append(f"{len(run.valid_samples)} samples instead of {few}")
     if not (run.path / "report.html").exists():

@@ -102,6 +102,8 @@ class World:
 
     begin = (*SMOKE, "--rounds", "2")
     boots, scenarios_a_boot, samples_a_boot = 4, 4, 3
+    second = 0.25
+    """How many stories have a second fault, while the run goes on."""
     hang_s = 60.0
     """A process that takes longer hangs."""
 

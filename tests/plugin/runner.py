@@ -208,6 +208,7 @@ class Runner:
         self.profile: Profile = STANDARD
         self.plan_anew(PLAN)
         self.bring_up_fails: Exception | None = None
+        self.take_down_fails: Exception | None = None
         self.is_cluster = False
         self.has_leaks = False
         self.pauses: Pauses | None = None
@@ -253,6 +254,8 @@ class Runner:
         finally:
             self.bench.close()
             self.bench.calls.append("down")
+            if self.take_down_fails is not None:
+                raise self.take_down_fails
 
     def _finish(
         self, _store: Store, _stopwatch: Stopwatch, *, is_complete: bool

@@ -10,7 +10,11 @@ import pytest
 from lab import pytest_plugin
 from lab.errors import (
     HostError,
+    ProvisionError,
 )
+from lab.outcome import Outcome
+from lab.records import Leaks
+from lab.run import Run
 from tests.plugin.runner import WORKS, Runner
 
 if TYPE_CHECKING:
@@ -88,3 +92,15 @@ def test_plain_pytest_decides_by_itself_and_writes_the_report(
     assert runner.bench.calls[-3:] == ["down", "lease given back", "finish True"]
     assert "waiting for this machine" in capsys.readouterr().out
     assert written == [runner.store.path]
+
+
+def test_a_bench_that_stays_up_fails_a_run_that_is_measured_whole(runner: Runner) -> None:
+    """A libvirt that hangs at the very end must not make it one that was interrupted."""
+    runner.take_down_fails = ProvisionError("libvirt did not answer", remedy="restart it")
+
+    run = runner.run(WORKS)
+
+    assert run.status == 0
+    assert {outcome for _, outcome in run.outcomes} == {Outcome.PASS}
+    assert Run.load(run.store.path).leaks == Leaks(leaks=("libvirt did not answer",))
+    assert "libvirt did not answer\n  remedy: restart it" in run.screen.told

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, NoReturn
 
 import libvirt
@@ -140,3 +141,15 @@ def test_daemons_are_started_for_the_system_where_no_init_system_does(
         assert connection.uri == uri
 
     assert started == ["all"] * starts
+
+
+def test_a_daemon_that_hangs_is_told_of_once(
+    never: threading.Event, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """That it does not let go of us either says no more, and must not hide what went wrong."""
+    monkeypatch.setattr("lab.virt.connection.CLOSE_TIMEOUT_S", 0.01)
+    hangs = SimpleNamespace(close=never.wait)
+    monkeypatch.setattr(libvirt, "open", lambda _uri: hangs)
+
+    with pytest.raises(ProvisionError, match="ending node-1"), connected(URI) as connection:
+        connection.call("ending node-1", never.wait, timeout_s=0.01)

@@ -9,6 +9,7 @@ count of bytes, going on where a broken download stopped, and no step down from 
 from __future__ import annotations
 
 import http.client
+import io
 import time
 import urllib.error
 import urllib.request
@@ -59,7 +60,9 @@ def text(address: str) -> str:
         ArtefactError: if it cannot be had, or is no small text.
     """
     with _open(address) as response, _breaks_explained(address):
-        raw = response.read(TEXT_LIMIT_BYTES + 1)
+        said = io.BytesIO()
+        _receive(response, said, limit=TEXT_LIMIT_BYTES + 1)
+        raw = said.getvalue()
         if (promised := _length(response)) and len(raw) < min(promised, TEXT_LIMIT_BYTES):
             raise EOFError(f"it ended after {len(raw)} of {promised} bytes")
     try:
@@ -113,7 +116,8 @@ def _receive(response: http.client.HTTPResponse, stream: IO[bytes], *, limit: in
     """Write what comes, *limit* bytes at most, and return how many came."""
     deadline = time.monotonic() + DOWNLOAD_TIMEOUT_S
     received = 0
-    while chunk := response.read(min(files.CHUNK_BYTES, limit - received)):
+    # read1, because read waits for the whole chunk, however slowly that comes.
+    while chunk := response.read1(min(files.CHUNK_BYTES, limit - received)):
         stream.write(chunk)
         received += len(chunk)
         if time.monotonic() > deadline:
