@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from lab.profile import Profile
 
 SEED_LIMIT = 1 << 31
+FEWEST_JUDGED = 5
+"""Of fewer rounds nothing is claimed: who gives time for results wants at least so many."""
 MOST_ROUNDS = 20
 """However imprecise the results: up to here the rule that stops was simulated."""
 
@@ -78,6 +80,8 @@ def _rounds(wishes: Wishes, profile: Profile) -> tuple[int, int]:
                 remedy="leave out --budget, or --order",
             )
         return least, least
-    if wishes.rounds or profile.rounds == 1:
+    if wishes.rounds:
         return least, least
-    return least, profile.max_rounds if wishes.budget_s is None else MOST_ROUNDS
+    if wishes.budget_s is None:
+        return least, profile.max_rounds
+    return max(least, FEWEST_JUDGED), MOST_ROUNDS

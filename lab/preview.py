@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import secrets
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lab import expectations, host
 from lab.cluster import kit as kits
-from lab.errors import StoreError
+from lab.errors import LabError, StoreError
 from lab.expectations import Expect
 from lab.forecast.cost import Kind
 from lab.forecast.memory import memory
 from lab.forecast.outlook import Doubt, forecast
+from lab.image import build
+from lab.image.lock import load as load_lock
 from lab.loader import load_topology
 from lab.planning import SEED_LIMIT, plan_of
 from lab.profile import settled
@@ -22,6 +23,7 @@ from lab.store import HEADER, LAST
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
+    from pathlib import Path
 
     from lab.cluster.kit import Kit
     from lab.forecast.outlook import Forecast
@@ -31,7 +33,6 @@ if TYPE_CHECKING:
     from lab.profile import Profile
     from lab.topology import Topology
 
-KVM = Path("/dev/kvm")
 MOST_RUNS = 20
 """Older ones say little of what a run is like today."""
 
@@ -148,9 +149,23 @@ def _machine(wishes: Wishes, every: Iterable[Run]) -> tuple[bool, str]:
     if newest is not None and newest.environment is not None:
         found = newest.environment
         return found.is_emulated, f"node under {found.accelerator}, as in {newest.header.id}"
-    if KVM.exists():
-        return False, f"node under kvm, if it works: {KVM} is there, and a run would try it"
-    return True, f"node under tcg: there is no {KVM}"
+    if problem := host.kvm_device_problem():
+        return True, f"node under tcg: {problem}"
+    found_out = _known_kvm_problem()
+    if found_out is None:
+        return False, f"node under kvm, if it works: {host.KVM} is there, and a run would try it"
+    if found_out:
+        return True, f"node under tcg, as was tried before: {found_out}"
+    return False, "node under kvm, as was tried before"
+
+
+def _known_kvm_problem() -> str | None:
+    """What is wrong with KVM, by an earlier trial with the node's own kernel; None: not tried."""
+    try:
+        images = build.already_built(load_lock())
+    except LabError:  # a run would say so
+        return None
+    return host.known_kvm_problem(images.node) if images else None
 
 
 def _doubts(cells: Iterable[Cell], kit: Kit | None) -> Iterator[Doubt]:

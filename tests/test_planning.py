@@ -32,7 +32,7 @@ def planned(profile: str = "standard", cells: str | None = None, **wished: Any) 
         # Time that is given is used while it makes results more precise.
         ("standard", {"budget_s": 7200.0}, 5, 20),
         ("publish", {"budget_s": 7200.0}, 10, 20),
-        ("smoke", {"budget_s": 7200.0}, 1, 1),
+        ("smoke", {"budget_s": 7200.0}, 5, 20),
         ("publish", {"order": Ordering.SEQUENTIAL}, 10, 10),
     ],
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -29,7 +30,7 @@ TWO = (Cell.parse("tcfilter+virtiofs+reference"), Cell.parse("macvtap+virtiofs+r
 def _nothing_is_started(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("LAB_HOME", str(tmp_path / "home"))
     monkeypatch.setattr(command, "run", lambda *_, **__: pytest.fail("it ran a program"))
-    monkeypatch.setattr(preview, "KVM", tmp_path / "kvm")
+    monkeypatch.setattr(host, "KVM", tmp_path / "kvm")
 
 
 def told(root: Path, *, precision: float | None = None, **wished: Any) -> Forecast:  # noqa: ANN401 - the fields of Wishes
@@ -40,7 +41,7 @@ def told(root: Path, *, precision: float | None = None, **wished: Any) -> Foreca
 def test_without_a_kvm_to_try_a_run_would_be_emulated_and_smoke(tmp_path: Path) -> None:
     found = told(tmp_path)
 
-    assert found.machine.startswith("node under tcg: there is no ")
+    assert found.machine.startswith("node under tcg: this machine has no ")
     assert found.plan.profile == "smoke"
     assert found.plan.cells == DEFAULT_CELLS
 
@@ -52,6 +53,31 @@ def test_with_one_it_would_be_tried_and_is_not_here(tmp_path: Path) -> None:
 
     assert found.machine.startswith("node under kvm, if it works: ")
     assert found.plan.profile == "standard"
+
+
+@pytest.mark.parametrize(
+    ("problem", "profile", "said"),
+    [
+        ("failed to set MSR 0x10a", "smoke", "tcg, as was tried before: failed to set MSR 0x10a"),
+        ("", "standard", "kvm, as was tried before"),
+        (None, "standard", "kvm, if it works: "),
+    ],
+)
+def test_what_a_trial_has_found_stands_for_the_machine_until_there_is_a_run(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    problem: str | None,
+    profile: str,
+    said: str,
+) -> None:
+    (tmp_path / "kvm").touch()
+    monkeypatch.setattr("lab.image.build.already_built", lambda _lock: SimpleNamespace(node="node"))
+    monkeypatch.setattr(host, "known_kvm_problem", lambda node: problem if node == "node" else "no")
+
+    found = told(tmp_path)
+
+    assert found.machine.startswith(f"node under {said}")
+    assert found.plan.profile == profile
 
 
 @pytest.mark.parametrize(("accel", "profile"), [("kvm", "standard"), ("tcg", "smoke")])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import textwrap
 from collections import Counter
 from itertools import chain
@@ -30,6 +31,7 @@ NOISE = {
     f" {100 * ASSUMED_SD:.0f} % stand for it, and real ones may vary by several times that",
 }
 WIDTH = 80
+MINUTE_S = 60
 _COLUMNS = "  {:<22} {:>8} {:<8} {:>8} {:>9}  {}"
 
 
@@ -56,9 +58,12 @@ def as_json(forecast: Forecast) -> str:
 def _what(forecast: Forecast) -> Iterator[str]:
     plan = forecast.plan
     design = plan.design
-    rounds = count(design.min_rounds, "round")
-    if plan.rounds > design.min_rounds:
-        rounds += f", {plan.rounds} at most,"
+    if forecast.rounds < design.min_rounds:
+        rounds = f"{count(forecast.rounds, 'round')}, for which there is time,"
+    else:
+        rounds = count(design.min_rounds, "round")
+        if plan.rounds > design.min_rounds:
+            rounds += f", {plan.rounds} at most,"
     yield f"{plan.profile}: {rounds} of {count(len(plan.cell_names), 'cell')}, seed {plan.seed}"
     yield forecast.machine
     yield from map(str, plan.added)
@@ -102,9 +107,14 @@ def _budget(forecast: Forecast) -> Iterator[str]:
         return
     told = f"  the budget of {_minutes(design.budget_s)}"
     if design.min_rounds == design.max_rounds:
-        yield f"{told} adds no round: the profile or --rounds fix them"
+        yield f"{told} adds no round: --rounds or --order fixes them"
     elif forecast.rounds < design.min_rounds:
-        yield f"{told} ends before the {count(design.min_rounds, 'round')} that it takes at least"
+        missing_s = forecast.total_s + (design.min_rounds - forecast.rounds) * forecast.round_s
+        enough = math.ceil(missing_s / MINUTE_S)
+        yield (
+            f"{told} ends before the {count(design.min_rounds, 'round')} that claims take:"
+            f" --budget {enough}m has room for them, or take fewer cells"
+        )
     elif forecast.rounds < forecast.plan.rounds:
         yield f"{told} is enough for them: more rounds are begun only if results are imprecise"
     else:
@@ -134,7 +144,7 @@ def _reach(forecast: Forecast) -> Iterator[str]:
         f"the smallest change that {count(least, 'round')} would find, in four of five such runs,"
         f" among {forecast.comparisons} comparisons:"
     )
-    wanted = f"for ±{_percent(forecast.precision)}"
+    wanted = f"±{_percent(forecast.precision)} in"
     yield _COLUMNS.format("metric", "noise", "", "change", wanted, "").rstrip()
     for metric in forecast.metrics:
         yield from _of_metric(metric)
@@ -161,8 +171,8 @@ def _of_metric(metric: MetricReach) -> Iterator[str]:
 
 
 def _line(name: str, reach: Reach, *, told: str = "") -> str:
-    change = "unclaimed" if reach.detectable is None else _percent(reach.detectable)
-    rounds = "over 1000" if reach.rounds_wanted is None else f"{reach.rounds_wanted} r."
+    change = "none" if reach.detectable is None else _percent(reach.detectable)
+    rounds = "over 1000" if reach.rounds_wanted is None else count(reach.rounds_wanted, "round")
     source = "" if reach.source is Source.MEASURED else reach.source.value
     noise = f"±{_percent(reach.spread)}"
     return _COLUMNS.format(name, noise, source, change, rounds, told).rstrip()
@@ -173,4 +183,4 @@ def _percent(part: float) -> str:
 
 
 def _minutes(seconds: float) -> str:
-    return f"{seconds / 60:.0f} min" if seconds >= 60 else f"{seconds:.0f} s"  # noqa: PLR2004
+    return f"{seconds / MINUTE_S:.0f} min" if seconds >= MINUTE_S else f"{seconds:.0f} s"

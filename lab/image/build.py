@@ -111,6 +111,16 @@ def is_built(lock: Lock) -> bool:
         return _recorded(_note(lock), _home()) is not None
 
 
+def already_built(lock: Lock) -> Images | None:
+    """
+    The images of *lock*, if they are there; nothing is built here.
+
+    Raises:
+        ImageError: if their folder cannot be read.
+    """
+    return build(lock, say=lambda _line: None) if is_built(lock) else None
+
+
 def _home() -> Path:
     return files.state_dir() / "images"
 

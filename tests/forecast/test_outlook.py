@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from typing import Any
 
@@ -146,13 +147,13 @@ time: about 39 min for 5 rounds; a round takes 8 min
 
 the smallest change that 5 rounds would find, in four of five such runs, among 6
     comparisons:
-  metric                    noise            change  for ±5 %
-  tcp_out_goodput          ±4.2 % assumed      11 %      6 r.
-  tcp_round_trip_p50       ±4.2 % assumed      11 %      6 r.
-  start_to_answer          ±4.2 % assumed      11 %      6 r.
-  random_read_4k           ±4.2 % assumed      11 %      6 r.
-  random_write_4k_p99      ±4.2 % assumed      11 %      6 r.
-  sequential_read          ±4.2 % assumed      11 %      6 r.
+  metric                    noise            change   ±5 % in
+  tcp_out_goodput          ±4.2 % assumed      11 %  6 rounds
+  tcp_round_trip_p50       ±4.2 % assumed      11 %  6 rounds
+  start_to_answer          ±4.2 % assumed      11 %  6 rounds
+  random_read_4k           ±4.2 % assumed      11 %  6 rounds
+  random_write_4k_p99      ±4.2 % assumed      11 %  6 rounds
+  sequential_read          ±4.2 % assumed      11 %  6 rounds
   assumed: no noise is known; boots that vary by 3 % stand for it, and real ones
       may vary by several times that
 """
@@ -193,18 +194,29 @@ def test_a_comparison_with_what_does_not_work_is_said_to_be_none() -> None:
 @pytest.mark.parametrize(
     ("profile", "budget_s", "said"),
     [
-        (
-            "smoke",
-            2 * HOUR,
-            "the budget of 120 min adds no round: the profile or --rounds fix them",
-        ),
-        ("standard", 0.1 * HOUR, "the budget of 6 min ends before the 5 rounds that it takes"),
+        ("standard", 0.1 * HOUR, "the budget of 6 min ends before the 5 rounds that claims take"),
         ("standard", 2 * HOUR, "the budget of 120 min is enough for them: more rounds"),
         ("standard", 100 * HOUR, "the budget of 6000 min is enough for them"),
     ],
 )
 def test_what_a_budget_does_is_said(profile: str, budget_s: float, said: str) -> None:
     assert f"\n  {said}" in text.render(told(planned(profile, budget_s=budget_s)))
+
+
+def test_a_budget_adds_no_round_to_those_that_were_said() -> None:
+    shown = text.render(told(planned("smoke", budget_s=2 * HOUR, rounds=3)))
+
+    assert "\n  the budget of 120 min adds no round: --rounds or --order fixes them" in shown
+
+
+def test_a_budget_that_is_too_small_says_what_fits_and_what_would_do() -> None:
+    free = told(planned("standard"))
+    budget_s = free.total_s - 1.5 * free.round_s
+
+    shown = text.render(told(planned("standard", budget_s=budget_s)))
+
+    assert shown.startswith("standard: 3 rounds, for which there is time, of ")
+    assert f"--budget {math.ceil(free.total_s / 60)}m has room for them" in shown
 
 
 def test_a_budget_for_all_rounds_is_said() -> None:
