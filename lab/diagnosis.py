@@ -39,8 +39,13 @@ CONSOLE_LINES = 400
 CONSOLE_BYTES = 1 << 20
 CAPTURE_S = 3
 PACKETS = 200
-CONNECTIVITY = "test_connectivity.py"
-"""The scenarios whose failures leave a capture of packets."""
+CONNECTIVITY = (
+    "test_connectivity.py",
+    "test_across_nodes.py",
+    "test_host_side.py",
+    "test_service.py",
+)
+"""The files of scenarios whose failures leave a capture of packets."""
 QEMU_LOGS = (
     Path("/var/log/libvirt/qemu"),
     Path.home() / ".cache" / "libvirt" / "qemu" / "log",
@@ -104,6 +109,11 @@ class _Taking:
             self.keep(f"{name}.failed.txt", f"{error}\n")
 
 
+def is_of_connectivity(scenario: str) -> bool:
+    """Whether what failed was to reach somebody: then packets are captured."""
+    return scenario.partition("::")[0].endswith(CONNECTIVITY)
+
+
 def take(
     setting: Setting,
     store: Store,
@@ -126,7 +136,7 @@ def take(
     folder = store.path / DIAGNOSIS / boot.id
     taking.keep(HOW, further(setting, store, boot))
     taking.part("host", lambda _timeout_s: _of_host(taking, setting))
-    if CONNECTIVITY in scenario:
+    if is_of_connectivity(scenario):
         taking.part("packets", lambda timeout_s: _capture(taking, setting.node, timeout_s))
     questions = {
         name: line.format(since=f"-{int(since_s) + 1}s") if "{since}" in line else line
@@ -190,9 +200,10 @@ def _capture(taking: _Taking, node: Node, timeout_s: float) -> None:
 
 
 CAPTURE = f"""\
+there=$(mktemp -d)
 for space in $(ip netns list | cut -d' ' -f1); do
-    ip netns exec "$space" timeout {CAPTURE_S} tcpdump -i any -c {PACKETS} -U \\
-        -w "/tmp/lab-$space.pcap" >/dev/null 2>&1 &
+    ip netns exec "$space" timeout {CAPTURE_S} tcpdump -Z root -i any -c {PACKETS} -U \\
+        -w "$there/$space.pcap" >/dev/null 2>&1 &
 done
 for space in $(ip netns list | cut -d' ' -f1); do
     for address in $(ip -n "$space" -4 -o address show dev eth0 | awk '{{ print $4 }}'); do
@@ -200,12 +211,12 @@ for space in $(ip netns list | cut -d' ' -f1); do
     done
 done
 wait
-for file in /tmp/lab-*.pcap; do
-    name=${{file#/tmp/lab-}}
-    echo "== ${{name%.pcap}}"
+for file in "$there"/*.pcap; do
+    [ -e "$file" ] || continue
+    echo "== $(basename "$file" .pcap)"
     base64 "$file"
-    rm -f "$file"
-done"""
+done
+rm -r $there"""
 """Captures in all namespaces at once, and pings into each meanwhile; prints them in base64."""
 
 

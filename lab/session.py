@@ -12,6 +12,7 @@ import pytest
 
 from lab import scenario_places
 from lab.bench import Bench, NotMeasuredError
+from lab.diagnosis import is_of_connectivity
 from lab.errors import CommandError, LabError, SandboxError, StoreError, ToolOutputError, told
 from lab.looks import Looks
 from lab.options import Wishes
@@ -75,8 +76,8 @@ class Session:
     """The boot that has begun last."""
     boot_began: float = 0.0
     """When that was, on the clock that never jumps."""
-    diagnosed: set[str] = field(default_factory=set)
-    """The boots of which what can be learnt is kept."""
+    diagnosed: set[tuple[str, bool]] = field(default_factory=set)
+    """The boots of which what can be learnt is kept, and whether packets are."""
     said_aside: set[str] = field(default_factory=set)
     """The boots that were set aside, once one of their scenarios has said so."""
     store_problem: str = ""
@@ -118,9 +119,12 @@ class Session:
         """
         outcome, reason, _ = verdict
         is_of_bench = outcome is Outcome.BLOCKED and reason.startswith(BY_THE_BENCH)
-        if not outcome.is_bad or is_of_bench or self.bench is None or boot.id in self.diagnosed:
+        if not outcome.is_bad or is_of_bench or self.bench is None:
             return
-        self.diagnosed.add(boot.id)
+        what = (boot.id, is_of_connectivity(scenario))
+        if what in self.diagnosed:
+            return
+        self.diagnosed.add(what)
         try:
             folder = self.bench.diagnose(
                 boot, scenario=scenario, since_s=time.monotonic() - self.boot_began

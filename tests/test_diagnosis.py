@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import base64
+import os
 from typing import TYPE_CHECKING
 
 import pytest
 
-from lab import diagnosis
+from lab import command, diagnosis
 from lab.errors import CommandError, ProvisionError, StoreError
 from lab.labs import Mark
 from lab.owner import me
@@ -146,3 +147,46 @@ def test_that_nothing_can_be_kept_is_an_error(store: Store, node: FakeNode) -> N
 
     with pytest.raises(StoreError, match="is gone"):
         take(node, store)
+
+
+@pytest.mark.parametrize(
+    ("scenario", "is_one"),
+    [
+        (CONNECTION, True),
+        ("cluster/test_across_nodes.py::test_guest_reaches_another_node", True),
+        ("cluster/test_service.py::test_pod_reaches_service", True),
+        ("storage/test_posix.py::test_connectivity.py", False),
+    ],
+)
+def test_packets_are_asked_for_where_somebody_was_to_be_reached(
+    scenario: str, *, is_one: bool
+) -> None:
+    assert diagnosis.is_of_connectivity(scenario) is is_one
+
+
+def test_the_capture_is_a_script_that_a_shell_can_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a node with two namespaces, of which one lets nobody listen."""
+    programs = {
+        "ip": """\
+case "$*" in
+"netns list") printf 'boot1 (id: 0)\\nboot2 (id: 1)\\n' ;;
+"netns exec boot1 "*) shift 3; exec "$@" ;;
+"netns exec boot2 "*) exit 1 ;;
+*"address show dev eth0") echo "2: eth0 inet 10.0.0.1/32 scope global eth0" ;;
+esac""",
+        "tcpdump": 'while [ "$1" != -w ]; do shift; done; printf packets >"$2"',
+        "ping": "exit 0",
+    }
+    for name, text in programs.items():
+        path = tmp_path / name
+        path.write_text(f"#!/bin/sh\n{text}\n")
+        path.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+
+    done = command.run(["sh", "-eu", "-c", diagnosis.CAPTURE], timeout_s=20)
+
+    assert done.stdout == f"== boot1\n{base64.encodebytes(b'packets').decode()}"
+    assert not list(tmp_path.glob("tmp.*"))

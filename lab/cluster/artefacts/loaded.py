@@ -180,6 +180,10 @@ def verify(artefacts: Artefacts, some: Sequence[Artefact] | None = None) -> None
     Raises:
         ArtefactError: if any is missing or wrong; its notes name each.
     """
+    if some is None and (floating := artefacts.lock.unpinned):
+        names = ", ".join(str(one.name) for one in floating)
+        problem = f"{artefacts.lock_file} says nothing of what these must be: {names}"
+        raise ArtefactError(problem, remedy="pin them: run `lab artefacts fetch`, keep its lock")
     chosen = artefacts.lock.artefacts if some is None else some
     problems = [problem for one in chosen if (problem := _problem(artefacts, one))]
     if artefacts.directory is None:
