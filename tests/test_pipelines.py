@@ -115,3 +115,16 @@ def test_it_begins_by_the_clock() -> None:
         "workflow_dispatch",
     }  # and not for whoever asks for a merge
     assert len(schedule["cron"].split()) == 5
+
+
+WEEKLY = ROOT / ".github/workflows/weekly.yml"
+
+
+def test_what_takes_long_is_run_every_week() -> None:
+    (job,) = read(WEEKLY)["jobs"].values()
+    *_, last = job["steps"]
+
+    sessions = re.findall(r"^def (\w+)\(session", (ROOT / "noxfile.py").read_text(), re.MULTILINE)
+    assert last["run"] == "./run ${{ matrix.session }}"
+    assert set(job["strategy"]["matrix"]["session"]) == {"chaos", "fuzz"} <= set(sessions)
+    assert read(WEEKLY)["permissions"] == {"contents": "read"}

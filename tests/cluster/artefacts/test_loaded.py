@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import msgspec
 import pytest
 
 from lab.cluster.artefacts import cache, local, lock
+from lab.cluster.artefacts.artefact import UNPINNED
 from lab.cluster.artefacts.fetch import fetch
 from lab.cluster.artefacts.loaded import Artefacts, Image, load_artefacts, verify
 from lab.errors import ArtefactError
@@ -73,6 +75,17 @@ def test_a_name_that_is_not_locked_is_said(official: Artefacts, lock_file: Path)
     assert f"lab artefacts lock --lock {lock_file}" in caught.value.remedy
     with pytest.raises(ArtefactError, match=r"names no kata-go 9\.9"):
         official.kata("kata-go", "9.9")
+
+
+def test_a_lock_that_does_not_say_what_something_must_be_is_refused(official: Artefacts) -> None:
+    """Whatever came under that name would be taken for it."""
+    first, *others = official.lock.artefacts
+    floating = msgspec.structs.replace(first, sha256=None, size=None, source=UNPINNED)
+    loose = msgspec.structs.replace(official.lock, artefacts=(floating, *others))
+
+    with pytest.raises(ArtefactError, match=f"what these must be: {first.name}$") as caught:
+        verify(replace(official, lock=loose))
+    assert "lab artefacts fetch" in caught.value.remedy
 
 
 def test_what_is_missing_names_the_command_that_gets_it(
