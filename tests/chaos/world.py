@@ -44,7 +44,7 @@ if TYPE_CHECKING:
 CALL_S = 0.2
 SSH_S = 0.3
 CELLS = "tcfilter+virtiofs+reference,macvtap+9p+reference"
-SMOKE = ("matrix", "--cells", CELLS, "--profile", "smoke", "--controls", "none")
+SMOKE = ("--profile", "smoke", "--controls", "none")
 RESUME = ("matrix", "--resume", "last")
 COLLECT = ("gc",)
 SCENARIOS = """\
@@ -100,7 +100,7 @@ class World:
     not.
     """
 
-    begin = (*SMOKE, "--rounds", "2")
+    begin = ("matrix", "--cells", CELLS, *SMOKE, "--rounds", "2")
     boots, scenarios_a_boot, samples_a_boot = 4, 4, 3
     second = 0.25
     """How many stories have a second fault, while the run goes on."""
