@@ -32,8 +32,9 @@ HEAD = """\
 ## The lab killed at each point, on a real node
 
 The same story, but nothing is played: `kill -9` of the lab at each point of a run of one cell
-(macvtap+9p+reference; in the rows of ten outcomes tcfilter+virtiofs+reference as well), with five of
-the lab's scenarios, on a node under emulation; then `lab gc`, and `lab matrix --resume`. The emulator itself loses a guest now and then; such a boot is made again.
+(macvtap+9p+reference; in rows of ten outcomes tcfilter+virtiofs+reference as well), with five of
+the lab's scenarios, on a node under emulation; then `lab gc`, and `lab matrix --resume`. The
+emulator itself loses a guest now and then; such a boot is made again.
 
 {points}: {good} as they must be, {bad} not.
 
