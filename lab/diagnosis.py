@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lab.errors import CommandError, LabError
+from lab.errors import CommandError, LabError, StoreError
 from lab.labs import Mark
 from lab.node import parse_gathered
 from lab.store import DIAGNOSIS
@@ -52,6 +52,8 @@ QEMU_LOGS = (
 )
 """Where libvirt's daemons keep what a node's QEMU has said: the system's and a user's own."""
 HOW = "how-to-look-further.txt"
+BENCH = "bench"
+"""The folder of what was learnt of nodes that did not come up."""
 
 ON_NODE = {
     "journal": f"journalctl --no-pager -o short-precise --since '{{since}}' -n {LINES}",
@@ -107,6 +109,26 @@ class _Taking:
             work(timeout_s)
         except (LabError, OSError) as error:
             self.keep(f"{name}.failed.txt", f"{error}\n")
+
+
+def of_start(store: Store, *, since: float) -> Path | None:
+    """
+    Keep what QEMU has said of nodes that did not come up; return the folder, if there was any.
+
+    Their consoles are kept from the first byte on anyway.
+
+    Args:
+        since: When they were started, in seconds of ``time.time``.
+    """
+    kept = False
+    for log in (path for folder in QEMU_LOGS for path in sorted(folder.glob("lab-*.log"))):
+        try:
+            if log.stat().st_mtime >= since:
+                store.add_diagnosis(BENCH, f"{log.stem}-qemu.txt", _tail(log))
+                kept = True
+        except (OSError, StoreError):  # it is another user's, or nothing can be kept
+            continue
+    return store.path / DIAGNOSIS / BENCH if kept else None
 
 
 def is_of_connectivity(scenario: str) -> bool:

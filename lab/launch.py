@@ -10,11 +10,11 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from lab import audit, elsewhere, labs, lease, owner, prepare, source
+from lab import audit, diagnosis, elsewhere, labs, lease, owner, prepare, source
 from lab.bench import Bench
 from lab.cluster import kit as kits
 from lab.environment import environment
-from lab.errors import StoreError
+from lab.errors import LabError, StoreError
 from lab.loader import load_topology
 from lab.machine import Start
 from lab.planning import SEED_LIMIT, plan_of
@@ -177,8 +177,15 @@ def _up(
     for name in disks:
         say(f"starting {name}; its console is {store.node_console_path(name)}")
     with stopwatch.spending(Activity.BOOTING):
-        began = time.monotonic()
-        lab = bring_up(start_of(decided, disks, console=store.node_console_path, run=store.path))
+        began, since = time.monotonic(), datetime.now(UTC).timestamp()
+        try:
+            lab = bring_up(
+                start_of(decided, disks, console=store.node_console_path, run=store.path)
+            )
+        except LabError as error:
+            if folder := diagnosis.of_start(store, since=since):
+                error.add_note(f"what QEMU has said is in {folder}")
+            raise
         stopwatch.node_ready_s = time.monotonic() - began
     with _ended(lab, decided, store, say=say):
         said = format_duration(stopwatch.node_ready_s)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import time
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -11,10 +13,21 @@ from unittest.mock import ANY
 
 import pytest
 
-from lab import audit, extensions, host, labs, launch, lease, prepare, takedown, this_machine
+from lab import (
+    audit,
+    diagnosis,
+    extensions,
+    host,
+    labs,
+    launch,
+    lease,
+    prepare,
+    takedown,
+    this_machine,
+)
 from lab.audit import Snapshot
 from lab.disks import Disks
-from lab.errors import ArtefactError, HostError, ProvisionError, UsageError
+from lab.errors import ArtefactError, HostError, ProvisionError, UsageError, told
 from lab.extensions import Extension, Group
 from lab.host import Chosen
 from lab.image import emulator
@@ -441,6 +454,25 @@ def test_a_screen_that_fails_does_not_leave_the_lab_up(campaign: Campaign) -> No
         running(campaign.decided, campaign.store, say=say, stopwatch=campaign.stopwatch).__enter__()
 
     assert campaign.world.done[-1] == "down lab-embedded-1"
+
+
+def test_what_qemu_said_of_a_node_that_never_came_up_is_kept(
+    campaign: Campaign, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "qemu").mkdir()
+    monkeypatch.setattr(diagnosis, "QEMU_LOGS", (tmp_path / "qemu",))
+    for name, age_s in (("lab-old-node-1", 60), ("lab-embedded-1-node-1", 0), ("somebodys", 0)):
+        log = tmp_path / "qemu" / f"{name}.log"
+        log.write_text(f"{name}: cannot set up guest memory")
+        os.utime(log, (then := time.time() + 60 - 2 * age_s, then))
+    campaign.world.fails_at = "up"
+
+    with pytest.raises(ProvisionError) as caught, campaign.running():
+        pass
+
+    folder = campaign.store.path / "diagnosis" / "bench"
+    assert [path.name for path in folder.iterdir()] == ["lab-embedded-1-node-1-qemu.txt"]
+    assert f"what QEMU has said is in {folder}" in told(caught.value)
 
 
 @pytest.mark.parametrize("step", ["prepare", "up"])

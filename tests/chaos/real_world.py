@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import libvirt
 
-from lab import campaign, command, disks, inventory, owner, takedown
+from lab import campaign, command, disks, inventory, takedown
+from lab.labs import Hands
 from lab.runtime.reference import ReferenceSandbox
 from lab.virt import credentials
 from lab.virt.connection import default_uri
@@ -67,11 +68,11 @@ class RealWorld(World):
 
     @property
     def left(self) -> list[str]:
-        """All that is left of labs and processes, by what is written on it."""
+        """All that is left of labs and processes, and in the hands of nobody who lives."""
         found = inventory.take(default_uri())
-        others = [str(thing) for thing in found.things if thing.owner != owner.me()]
+        dead = [str(thing) for thing in found.things if thing.hands is not Hands.ALIVE]
         takedown.leave()  # to look is to use libvirt, which is on record until the looker goes
-        return sorted([*others, *found.problems])
+        return sorted([*dead, *found.problems])
 
     def faults(self) -> Mapping[Fault, Callable[[], object]]:
         """None: those that are the process's own are enough."""
