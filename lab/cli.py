@@ -12,9 +12,9 @@ from itertools import chain
 from typing import TYPE_CHECKING
 
 from lab import verbs
-from lab.errors import HostError, LabError, UsageError, told
+from lab.errors import CommandError, HostError, LabError, UsageError, told
 from lab.interrupt import as_interrupt
-from lab.text import clean
+from lab.text import clean, wrapped
 from lab.verbs.parser import BAD, INTERRUPTED, OK, USAGE
 
 if TYPE_CHECKING:
@@ -88,7 +88,17 @@ def _complain(error: LabError) -> None:
     # Much of it is what guests, nodes and tools have said.
     said = clean(told(error))
     known = (hint.lines(indent="  ", width=WIDTH) for hint in hints.of(said))
-    sys.stderr.write("\n".join((f"lab: {said}", *chain.from_iterable(known))) + "\n")
+    lines = [f"lab: {clean(error.problem)}", *_remedy(error)]
+    lines += (clean(note) for note in getattr(error, "__notes__", ()))
+    sys.stderr.write("\n".join((*lines, *chain.from_iterable(known))) + "\n")
+
+
+def _remedy(error: LabError) -> list[str]:
+    """The remedy, wrapped; but a program's command line is there to be copied."""
+    text = clean(f"  remedy: {error.remedy}")
+    if isinstance(error, CommandError):
+        return [text]
+    return wrapped(text.strip(), width=WIDTH, indent="  ", further="    ")
 
 
 if __name__ == "__main__":

@@ -15,7 +15,8 @@ import pytest
 
 from lab import __version__, campaign, cli, command, conformance, hints, labs, source, status
 from lab.cli import main
-from lab.errors import HostError, ProvisionError
+from lab.command import Completed
+from lab.errors import CommandError, HostError, ProvisionError
 from lab.files import state_dir
 from lab.image import build as image_build
 from lab.image import lock as image_lock
@@ -335,7 +336,7 @@ def test_a_good_run_is_verified(place: Path, capsys: pytest.CaptureFixture[str])
     FakeRun().write(place / "work" / "results")
 
     assert main(["verify"]) == 0
-    assert capsys.readouterr().out == "0 cells lack something\n"
+    assert capsys.readouterr().out == "no cell lacks anything\n"
 
 
 def test_a_bad_run_is_not_verified(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -345,9 +346,20 @@ def test_a_bad_run_is_not_verified(place: Path, capsys: pytest.CaptureFixture[st
     assert main(["verify", "last"]) == 1
     assert capsys.readouterr().out.splitlines() == [
         f"{CELL}: 2 of 3 scenarios of network/test_connectivity.py passed",
-        f"{CELL}: {CHECKS[0]} is FAIL: no answer",
-        "1 cells lack something",
+        f"{CELL}: {CHECKS[0]} is",
+        "  FAIL: no answer",
+        "1 cell lacks something",
     ]
+
+
+def test_what_a_run_lacks_is_said_in_80_columns(
+    place: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    trouble = {CELL: Trouble(Outcome.FAIL, "no answer " * 20, scenario=CHECKS[0])}
+    FakeRun(trouble=trouble).write(place / "work" / "results")
+
+    assert main(["verify", "last"]) == 1
+    assert max(map(len, capsys.readouterr().out.splitlines())) <= 80
 
 
 def test_verify_names_the_cells_that_are_to_be_run_again(
@@ -378,6 +390,31 @@ def test_an_expected_failure_is_one_message(
     assert capsys.readouterr().err == (
         "lab: node-1 does not come up\n  remedy: read its console\nits console ends:\n  the end\n"
     )
+
+
+def test_a_remedy_fits_in_80_columns_and_its_commands_can_be_copied(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command_line = "lab matrix --cells tcfilter+9p+reference --keep failed"
+    error = ProvisionError("it is down", remedy=f"{'see why, ' * 7}or `{command_line}`, if you can")
+
+    status_raises(monkeypatch, error)
+
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[1].startswith("  remedy: see why, ")
+    assert f"`{command_line}`" in lines[2]
+    assert max(map(len, lines)) <= 80
+
+
+def test_a_command_line_that_failed_stays_one_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    argv = ("echo", *("word",) * 40)
+    completed = Completed(argv=argv, returncode=1, stdout="", stderr="", elapsed_s=0.1)
+
+    status_raises(monkeypatch, CommandError("echo failed", completed=completed))
+
+    assert " ".join(argv) in capsys.readouterr().err
 
 
 def test_what_is_known_of_a_failure_stands_beside_it(

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
     from lab.verbs.parser import Verbs
 
+WIDTH = 80
+
 
 def add(verbs: Verbs) -> None:
     """Offer them."""
@@ -58,15 +60,18 @@ def _report(arguments: argparse.Namespace) -> int:
 def _verify(arguments: argparse.Namespace) -> int:
     from lab.acceptance import shortcomings  # noqa: PLC0415
     from lab.run import Run, find_run  # noqa: PLC0415
+    from lab.text import clean, wrapped  # noqa: PLC0415
+    from lab.units import count  # noqa: PLC0415
 
     names = arguments.runs or ["last"]
     found = shortcomings([Run.load(find_run(RESULTS, name)) for name in names])
     if arguments.cells:
         print(",".join(map(str, found)))
         return OK
-    for lines in found.values():
-        print("\n".join(lines))
-    print(f"{len(found)} cells lack something")
+    for line in (line for lines in found.values() for line in lines):
+        print("\n".join(wrapped(clean(line), width=WIDTH, further="  ")))
+    lack = "lacks" if len(found) == 1 else "lack"
+    print(f"{count(len(found), 'cell')} {lack} something" if found else "no cell lacks anything")
     return BAD if found else OK
 
 
@@ -92,7 +97,7 @@ def _compare(arguments: argparse.Namespace) -> int:
     table = console()
     for line in shown.lines(found):
         table.print(line, soft_wrap=True)
-    table.print(shown.table(found))
+    table.print(shown.table(found, width=table.width))
     return OK
 
 
