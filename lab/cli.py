@@ -28,18 +28,9 @@ _OF_DISK = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EACCES, er
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one verb; the exit status is 0, 1 for a bad result, 2 for a wrong command line."""
-    arguments = verbs.parser().parse_args(argv)
-    logging.basicConfig(
-        level=logging.DEBUG if arguments.verbose else logging.WARNING,
-        format="%(asctime)s %(name)s: %(message)s",
-        stream=sys.stderr,
-    )
-    signal.signal(signal.SIGTERM, as_interrupt)
-    signal.signal(signal.SIGHUP, as_interrupt)
+    words = sys.argv[1:] if argv is None else argv
     try:
-        with _left_in_order():
-            verb: Verb = arguments.verb
-            return verb(arguments)
+        return _run(words)
     except LabError as error:
         _complain(error)
         return USAGE if isinstance(error, UsageError) else BAD
@@ -57,6 +48,24 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         sys.stderr.write("interrupted\n")
         return INTERRUPTED
+
+
+def _run(words: Sequence[str]) -> int:
+    whole = verbs.parser()
+    if not words:
+        whole.print_help()
+        return USAGE
+    arguments = whole.parse_args(words)
+    logging.basicConfig(
+        level=logging.DEBUG if arguments.verbose else logging.WARNING,
+        format="%(asctime)s %(name)s: %(message)s",
+        stream=sys.stderr,
+    )
+    signal.signal(signal.SIGTERM, as_interrupt)
+    signal.signal(signal.SIGHUP, as_interrupt)
+    with _left_in_order():
+        verb: Verb = arguments.verb
+        return verb(arguments)
 
 
 @contextmanager

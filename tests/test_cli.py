@@ -104,14 +104,48 @@ def test_what_does_not_exist_is_named_and_nothing_starts(
     assert not state_dir().exists()
 
 
+@pytest.mark.usefixtures("nothing_starts")
 @pytest.mark.parametrize(
-    "argv", [[], ["matrx"], ["matrix", "--cell-s", "x"], ["shell"], ["image", "biuld"]]
+    ("line", "problem", "remedy"),
+    [
+        ("mtrix", "there is no verb 'mtrix'", "did you mean 'matrix'? `lab --help` lists all"),
+        ("qqqqqq", "there is no verb 'qqqqqq'", "`lab --help` lists all"),
+        ("--verbose", "`lab` lacks a verb", "`lab --help` lists all"),
+        ("image", "`lab image` lacks a verb", "`lab image --help` lists all"),
+        ("image biuld", "there is no verb 'biuld' of `lab image`", "did you mean 'build'?"),
+        ("matrix --cell-s x", "there is no option '--cell-s' of `lab matrix`", "mean '--cells'?"),
+        ("--verbos-e status", "there is no option '--verbos-e'", "mean '--verbose'?"),
+        ("matrix --pause-on fial", "--pause-on: unknown value 'fial'", "did you mean 'fail'?"),
+        ("completion fihs", "shell: unknown value 'fihs'", "did you mean 'fish'? known: bash"),
+        ("status now", "'now' is one word too many of `lab status`", "`lab status --help`"),
+        ("compare", "`lab compare` lacks BEFORE, AFTER", "`lab compare --help` lists all"),
+        ("shell", "`lab shell` lacks NODE|SANDBOX", "`lab shell --help`"),
+        ("matrix --cells", "--cells: a value is missing", "`lab matrix --help`"),
+        ("logs -n x", "-n/--lines: 'x' is no whole number", "`lab logs --help`"),
+        ("plan --json=x", "--json takes no value, and was given 'x'", "`lab plan --help`"),
+        ("matrix --o x", "--o may stand for --order, --output", "`lab matrix --help`"),
+    ],
 )
-def test_a_command_line_that_is_none_ends_with_two(argv: list[str]) -> None:
-    with pytest.raises(SystemExit) as caught:
-        main(argv)
+def test_a_command_line_that_is_none_is_refused_with_a_remedy(
+    capsys: pytest.CaptureFixture[str], line: str, problem: str, remedy: str
+) -> None:
+    assert main(line.split()) == 2
 
-    assert caught.value.code == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.startswith(f"lab: {problem}")
+    assert len(err.splitlines()) == 2
+    assert "  remedy: " in err
+    assert remedy in err
+
+
+def test_a_bare_lab_prints_its_help(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["lab"])
+
+    assert main() == 2
+    assert capsys.readouterr().out.startswith("usage: lab ")
 
 
 def test_options_are_handed_on(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -282,12 +316,10 @@ def test_a_shell_on_no_node_is_a_wrong_command_line(capsys: pytest.CaptureFixtur
     assert "no node and no sandbox 'node-9' is up" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("argv", [["image"], ["image", "build"]])
 def test_images_are_built_from_the_lock(
     place: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
-    argv: list[str],
 ) -> None:
     images = Images(
         node=NodeImage("d1", place, place, place, "6.12"),
@@ -297,7 +329,7 @@ def test_images_are_built_from_the_lock(
     monkeypatch.setattr(image_lock, "load", lambda: "the lock")
     monkeypatch.setattr(image_build, "build", lambda lock, **_: {"the lock": images}[lock])
 
-    assert main(argv) == 0
+    assert main(["image", "build"]) == 0
     assert capsys.readouterr().out.split() == ["node", "d1", "guest", "d2", "workload", "d3"]
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 from lab.options import OPTIONS, section_of
+from lab.verbs.refusals import Parser
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -97,7 +98,7 @@ _GROUP_OF: dict[str, Group] = {}
 
 def new_parser() -> argparse.ArgumentParser:
     """The parser of the command line, still without verbs."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="lab",
         description="Measures Kata's networks and storages on a node of this machine.",
         epilog="`lab VERB --help` says what a verb can be told. Results are in ./results, of the"
