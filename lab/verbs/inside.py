@@ -34,7 +34,9 @@ def add(verbs: Verbs) -> None:
     logs.add_argument(
         "-n", "--lines", type=int, metavar="N", help=f"the last N ({LAST_LINES}; 0 is all of it)"
     )
-    logs.add_argument("--run", default="last", help="the run whose consoles are meant")
+    logs.add_argument(
+        "--run", metavar="RUN", default="last", help="the run whose consoles are meant"
+    )
     logs.add_argument(
         "--output", type=Path, default=RESULTS, metavar="FOLDER", help="where the runs are"
     )

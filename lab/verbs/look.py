@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lab.verbs.parser import BAD, OK, RESULTS, Group, add_allow, console
+from lab.verbs.parser import A_RUN, A_RUN_OR_LAST, BAD, OK, RESULTS, Group, add_allow, console
 
 if TYPE_CHECKING:
     import argparse
@@ -18,13 +18,13 @@ WIDTH = 80
 def add(verbs: Verbs) -> None:
     """Offer them."""
     verbs.add("report", _report, "write a run's report again", group=Group.LOOK).add_argument(
-        "run", nargs="?", default="last"
+        "run", metavar="RUN", nargs="?", default="last", help=A_RUN_OR_LAST
     )
     compare = verbs.add(
         "compare", _compare, "say what changed from one run to another", group=Group.LOOK
     )
-    compare.add_argument("one", metavar="BEFORE")
-    compare.add_argument("other", metavar="AFTER")
+    compare.add_argument("one", metavar="BEFORE", help=A_RUN)
+    compare.add_argument("other", metavar="AFTER", help="another, which is read against it")
     compare.add_argument("--markdown", action="store_true", help="write Markdown, not a table")
     compare.add_argument("--html", type=Path, metavar="FILE", help="write a page beside it")
     compare.add_argument(
@@ -32,7 +32,7 @@ def add(verbs: Verbs) -> None:
     )
     add_allow(compare)
     merge = verbs.add("merge", _merge, "join the runs of several shards into one", group=Group.LOOK)
-    merge.add_argument("runs", metavar="RUN", nargs="+")
+    merge.add_argument("runs", metavar="RUN", nargs="+", help=A_RUN)
     merge.add_argument(
         "--output", type=Path, default=RESULTS, metavar="FOLDER", help="where the runs are"
     )
@@ -43,7 +43,7 @@ def add(verbs: Verbs) -> None:
         "say which cells of the default matrix no run shows whole",
         group=Group.LOOK,
     )
-    verify.add_argument("runs", nargs="*", metavar="run")
+    verify.add_argument("runs", metavar="RUN", nargs="*", help=A_RUN_OR_LAST)
     verify.add_argument("--cells", action="store_true", help="print their names for --cells")
 
 
