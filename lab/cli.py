@@ -8,6 +8,7 @@ import os
 import signal
 import sys
 from contextlib import contextmanager
+from io import TextIOWrapper
 from itertools import chain
 from typing import TYPE_CHECKING
 
@@ -29,6 +30,7 @@ _OF_DISK = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EACCES, er
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one verb; the exit status is 0, 1 for a bad result, 2 for a wrong command line."""
     words = sys.argv[1:] if argv is None else argv
+    _let_everything_be_said()
     try:
         return _run(words)
     except LabError as error:
@@ -48,6 +50,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         sys.stderr.write("interrupted\n")
         return INTERRUPTED
+
+
+def _let_everything_be_said() -> None:
+    """What is written to may know ASCII alone: a plus-minus becomes a question mark, no bug."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper) and stream.errors in {"strict", "surrogateescape"}:
+            stream.reconfigure(errors="replace")
 
 
 def _run(words: Sequence[str]) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import io
 import os
 import signal
 import subprocess
@@ -576,6 +577,27 @@ def test_whoever_has_read_enough_may_close_the_pipe(place: Path) -> None:
     assert done.stderr == ""
     assert "lab-old-" in done.stdout
     assert place.exists()
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1", "utf-8"])
+def test_a_stream_that_does_not_know_all_characters_gets_what_it_knows(
+    monkeypatch: pytest.MonkeyPatch, encoding: str
+) -> None:
+    written = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(written, encoding=encoding))
+
+    def records() -> Iterator[NoReturn]:
+        sys.stdout.write("\u00b13 % \u2192 \udcff\n")
+        yield from ()
+
+    monkeypatch.setattr(labs, "records", records)
+
+    assert main(["status"]) == 0
+
+    sys.stdout.flush()
+    said = written.getvalue()
+    assert said.startswith("\u00b13".encode(encoding, "replace"))
+    assert b"no lab is up" in said
 
 
 def test_what_guests_say_moves_no_cursor(capsys: pytest.CaptureFixture[str]) -> None:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lab.verbs.parser import A_RUN, A_RUN_OR_LAST, OK, RESULTS, Group, screen
+from lab.verbs.parser import A_RUN, A_RUN_OR_LAST, OK, Group, add_output, screen
 
 if TYPE_CHECKING:
     import argparse
@@ -33,9 +32,7 @@ def add(verbs: Verbs) -> None:
         "--force", action="store_true", help="make it under other conditions, and say which"
     )
     for one in (rerun, reproduce):
-        one.add_argument(
-            "--output", type=Path, default=RESULTS, metavar="FOLDER", help="where the run is"
-        )
+        add_output(one, "where the run is")
 
 
 def _rerun(arguments: argparse.Namespace) -> int:

@@ -5,7 +5,17 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lab.verbs.parser import A_RUN, A_RUN_OR_LAST, BAD, OK, RESULTS, Group, add_allow, console
+from lab.verbs.parser import (
+    A_RUN,
+    A_RUN_OR_LAST,
+    BAD,
+    OK,
+    RESULTS,
+    Group,
+    add_allow,
+    add_output,
+    console,
+)
 
 if TYPE_CHECKING:
     import argparse
@@ -33,9 +43,7 @@ def add(verbs: Verbs) -> None:
     add_allow(compare)
     merge = verbs.add("merge", _merge, "join the runs of several shards into one", group=Group.LOOK)
     merge.add_argument("runs", metavar="RUN", nargs="+", help=A_RUN)
-    merge.add_argument(
-        "--output", type=Path, default=RESULTS, metavar="FOLDER", help="where the runs are"
-    )
+    add_output(merge, "where the runs are")
     add_allow(merge)
     verify = verbs.add(
         "verify",

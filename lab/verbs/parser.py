@@ -9,6 +9,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
+from lab.errors import UsageError
 from lab.options import OPTIONS, Wishes, section_of
 from lab.verbs.refusals import Parser
 
@@ -141,6 +142,21 @@ def add_allow(parser: argparse.ArgumentParser) -> None:
         metavar="FACT",
         help="a fact that may differ, by the name that a refusal gives it",
     )
+
+
+def add_output(parser: argparse.ArgumentParser, meaning: str) -> None:
+    """Offer another folder of runs, which must be there."""
+    parser.add_argument("--output", type=_folder, default=RESULTS, metavar="FOLDER", help=meaning)
+
+
+def _folder(name: str) -> Path:
+    path = Path(name)
+    if not path.is_dir():
+        raise UsageError(
+            f"--output: there is no folder {name}",
+            remedy=f"name one with runs in it; without --output it is {RESULTS}/",
+        )
+    return path
 
 
 def console() -> Console:
