@@ -8,13 +8,14 @@ import os
 import signal
 import sys
 from contextlib import contextmanager
+from io import TextIOWrapper
 from itertools import chain
 from typing import TYPE_CHECKING
 
 from lab import verbs
-from lab.errors import HostError, LabError, UsageError, told
+from lab.errors import CommandError, HostError, LabError, UsageError, told
 from lab.interrupt import as_interrupt
-from lab.text import clean
+from lab.text import clean, wrapped
 from lab.verbs.parser import BAD, INTERRUPTED, OK, USAGE
 
 if TYPE_CHECKING:
@@ -28,18 +29,10 @@ _OF_DISK = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EACCES, er
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one verb; the exit status is 0, 1 for a bad result, 2 for a wrong command line."""
-    arguments = verbs.parser().parse_args(argv)
-    logging.basicConfig(
-        level=logging.DEBUG if arguments.verbose else logging.WARNING,
-        format="%(asctime)s %(name)s: %(message)s",
-        stream=sys.stderr,
-    )
-    signal.signal(signal.SIGTERM, as_interrupt)
-    signal.signal(signal.SIGHUP, as_interrupt)
+    words = sys.argv[1:] if argv is None else argv
+    _let_everything_be_said()
     try:
-        with _left_in_order():
-            verb: Verb = arguments.verb
-            return verb(arguments)
+        return _run(words)
     except LabError as error:
         _complain(error)
         return USAGE if isinstance(error, UsageError) else BAD
@@ -57,6 +50,31 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         sys.stderr.write("interrupted\n")
         return INTERRUPTED
+
+
+def _let_everything_be_said() -> None:
+    """What is written to may know ASCII alone: a plus-minus becomes a question mark, no bug."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper) and stream.errors in {"strict", "surrogateescape"}:
+            stream.reconfigure(errors="replace")
+
+
+def _run(words: Sequence[str]) -> int:
+    whole = verbs.parser()
+    if not words:
+        whole.print_help()
+        return USAGE
+    arguments = whole.parse_args(words)
+    logging.basicConfig(
+        level=logging.DEBUG if arguments.verbose else logging.WARNING,
+        format="%(asctime)s %(name)s: %(message)s",
+        stream=sys.stderr,
+    )
+    signal.signal(signal.SIGTERM, as_interrupt)
+    signal.signal(signal.SIGHUP, as_interrupt)
+    with _left_in_order():
+        verb: Verb = arguments.verb
+        return verb(arguments)
 
 
 @contextmanager
@@ -88,7 +106,17 @@ def _complain(error: LabError) -> None:
     # Much of it is what guests, nodes and tools have said.
     said = clean(told(error))
     known = (hint.lines(indent="  ", width=WIDTH) for hint in hints.of(said))
-    sys.stderr.write("\n".join((f"lab: {said}", *chain.from_iterable(known))) + "\n")
+    lines = [f"lab: {clean(error.problem)}", *_remedy(error)]
+    lines += (clean(note) for note in getattr(error, "__notes__", ()))
+    sys.stderr.write("\n".join((*lines, *chain.from_iterable(known))) + "\n")
+
+
+def _remedy(error: LabError) -> list[str]:
+    """The remedy, wrapped; but a program's command line is there to be copied."""
+    text = clean(f"  remedy: {error.remedy}")
+    if isinstance(error, CommandError):
+        return [text]
+    return wrapped(text.strip(), width=WIDTH, indent="  ", further="    ")
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ import difflib
 import sys
 from collections import Counter
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
 from lab import docstrings, expectations
@@ -35,6 +36,9 @@ if TYPE_CHECKING:
     from lab.expectations import Expectation, Expected
     from lab.report.path import DataPath
 
+AXES = 3
+WILDCARDS = set("*?[")
+ALL_NAMES = "a cell is network+storage+runtime: `lab completion --names cells` has all"
 NEAR = 4
 """How many names a wrong one is answered with."""
 EXAMPLE = "POD"
@@ -115,17 +119,23 @@ def find(name: str) -> Cell:
     Raises:
         UsageError: if there is none, with near names.
     """
+    name = name.strip()
     known = {
         str(cell.of(variant)): cell.of(variant) for cell in every_cell() for variant in Variant
     }
     if name in known:
         return known[name]
-    near = difflib.get_close_matches(name, known, n=NEAR, cutoff=0.4)
+    # Who has not written a fourth part means no variant.
+    among = [each for each, cell in known.items() if cell.is_plain or name.count("+") > AXES - 1]
+    if set(name) & WILDCARDS:
+        alike = [each for each in among if fnmatchcase(each, name)][:NEAR]
+        hint = f"name one, as {' or '.join(alike)}; " if alike else ""
+        raise UsageError(
+            f"{name!r}: explain takes one cell, without wildcards", remedy=f"{hint}{ALL_NAMES}"
+        )
+    near = difflib.get_close_matches(name, among, n=NEAR, cutoff=0.4)
     hint = f"did you mean {', '.join(near)}? " if near else ""
-    raise UsageError(
-        f"there is no cell {name!r}",
-        remedy=f"{hint}a cell is network+storage+runtime: `lab completion --names cells` has all",
-    )
+    raise UsageError(f"there is no cell {name!r}", remedy=f"{hint}{ALL_NAMES}")
 
 
 def last_seen(cell: Cell, results: Path) -> Seen | None:

@@ -27,7 +27,7 @@ from lab.decode import DecodeError, json_as
 from lab.errors import HostError
 from lab.files import hold, is_held, state_dir
 from lab.owner import Owner
-from lab.units import format_duration
+from lab.units import format_duration, format_time
 from lab.wait import Pending, pause, wait_for
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ class Claim(msgspec.Struct, frozen=True, kw_only=True):
 
     def __str__(self) -> str:
         since = self.granted or self.asked
-        return f"{self.doing} (process {self.owner.pid} of {self.user}, since {since:%H:%M:%S} UTC)"
+        return f"{self.doing} (process {self.owner.pid} of {self.user}, since {format_time(since)})"
 
     def stands_against(self, other: Claim) -> bool:
         """Whether *other* has to wait for it."""

@@ -12,9 +12,11 @@ import msgspec
 from lab.decode import DecodeError, toml_as
 from lab.errors import TopologyError
 from lab.places import TOPOLOGIES
-from lab.toml_lines import line_of
+from lab.toml_lines import in_words, line_of
 from lab.topology import Binary, DataNetwork, NodeSpec, SandboxSpec, Topology
 
+SUFFIX = ".toml"
+"""What makes of a name a file's."""
 DIRECTIVE = "#:"
 """Begins a line that tells an editor of the schema, and a reader nothing (Taplo's directives)."""
 _UNKNOWN_FIELD = re.compile(r"unknown field `(?P<key>[^`]+)`")
@@ -40,7 +42,8 @@ def load_topology(name: str, *, folder: Path = TOPOLOGIES) -> Topology:
     except DecodeError as error:
         line = line_of(str(error), raw.decode(errors="replace"))
         where = f"{path}:{line}" if line else f"{path}"
-        raise TopologyError(f"{where}: {error}", remedy=_remedy(str(error))) from error
+        problem = f"{where}: {in_words(str(error))}"
+        raise TopologyError(problem, remedy=_remedy(str(error))) from error
 
 
 def purpose_of(name: str, *, folder: Path = TOPOLOGIES) -> str:
@@ -57,15 +60,18 @@ def purpose_of(name: str, *, folder: Path = TOPOLOGIES) -> str:
 
 
 def _path_of(name: str, folder: Path) -> Path:
-    return Path(name) if name.endswith(".toml") else folder / f"{name}.toml"
+    return Path(name) if name.endswith(SUFFIX) else folder / f"{name}{SUFFIX}"
 
 
 def _no_such_topology(name: str, folder: Path) -> TopologyError:
     known = sorted(path.stem for path in folder.glob("*.toml"))
-    near = difflib.get_close_matches(name, known, n=1)
+    near = difflib.get_close_matches(Path(name.removesuffix(SUFFIX)).name, known, n=1)
     hint = f"did you mean {near[0]!r}? " if near else ""
+    missing = f"topology {name!r} in {folder}"
+    if name.endswith(SUFFIX):
+        missing = f"file {name}"
     return TopologyError(
-        f"--topology: there is no topology {name!r} in {folder}",
+        f"there is no {missing}",
         remedy=f"{hint}known: {', '.join(known)}, or give the path of a .toml file",
     )
 
@@ -76,4 +82,4 @@ def _remedy(problem: str) -> str:
         known = {field.encode_name for kind in structs for field in msgspec.structs.fields(kind)}
         near = difflib.get_close_matches(match["key"], known, n=1)
         return f"did you mean {near[0]!r}?" if near else f"known keys: {', '.join(sorted(known))}"
-    return "correct the file; docs/topology.md describes every key"
+    return "correct the file; `lab topology schema` describes every key"

@@ -74,6 +74,17 @@ SECTIONS = {
 """Under which title help shows each of them."""
 
 
+WITHOUT = {
+    "plan": ("--wait", "--keep"),
+    "conformance": ("--controls", "--rounds", "--budget", "--order"),
+    "up": (
+        *("--controls", "--shard", "--profile", "--rounds", "--budget", "--order", "--seed"),
+        "--keep",
+    ),
+}
+"""What has no meaning for a verb that takes the others: it measures nothing, or in its own way."""
+
+
 def section_of(option: Option) -> str:
     """The title of the section that *option* stands in."""
     return next((title for title, flags in SECTIONS.items() if option.flag in flags), "others")

@@ -46,7 +46,7 @@ from lab.store import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     from lab.plan import Boot
@@ -260,6 +260,8 @@ def find_run(root: Path, name: str) -> Path:
     """
     The directory of the run that a user calls *name*: a path, a run's id, or ``last``.
 
+    Where no link of that name leads to the last one made, it is the newest.
+
     Raises:
         UsageError: if there is none, with the nearest known.
     """
@@ -269,12 +271,27 @@ def find_run(root: Path, name: str) -> Path:
     known = sorted(path.parent.name for path in root.glob(f"*/{HEADER}"))
     known = [each for each in known if each != LAST]
     if not known:
-        raise UsageError(f"there are no runs in {root}", remedy="make one: nox -s matrix")
+        raise UsageError(f"there are no runs in {root}", remedy="make one: `lab matrix`")
+    if name == LAST:  # results that were copied have no such link
+        return (root / _newest(root, known)).resolve()
     near = difflib.get_close_matches(name, known, n=1, cutoff=0.4)
     hint = f"did you mean {near[0]!r}? " if near else ""
     raise UsageError(
-        f"there is no run {name!r} in {root}", remedy=f"{hint}the newest is {known[-1]!r}, or last"
+        f"there is no run {name!r} in {root}",
+        remedy=f"{hint}the newest is {_newest(root, known)!r}; `{LAST}` is the one made last",
     )
+
+
+def _newest(root: Path, names: Sequence[str]) -> str:
+    """By what the runs say themselves; one that is damaged is older than any that is not."""
+
+    def age(name: str) -> tuple[str, str]:
+        try:
+            return read_header(root / name / HEADER).created.isoformat(), name
+        except StoreError:
+            return "", name
+
+    return max(names, key=age)
 
 
 def _again(header: RunHeader, journal: tuple[BootRecord, ...]) -> tuple[Boot, ...]:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from lab import labs, lease
 from lab.errors import LabError
 from lab.files import size_bytes
 from lab.labs import Hands
-from lab.units import Unit, format_value
+from lab.units import Unit, format_time, format_value
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -62,7 +63,8 @@ def _lab(folder: Path, record: LabRecord | None) -> Iterator[str]:
         yield f"{folder.name}  {_UNRECORDED[hands].format(name=folder.name)}"
         return
     size = format_value(size_bytes(folder), Unit.BYTE)
-    yield f"{record.id}  {hands}, under {record.accelerator}, since {record.created}, {size}"
+    since = _since(record.created)
+    yield f"{record.id}  {hands}, under {record.accelerator}, since {since}, {size}"
     if record.run:
         yield f"  of the run {record.run}"
     if hands is Hands.DEAD:
@@ -75,6 +77,13 @@ def _lab(folder: Path, record: LabRecord | None) -> Iterator[str]:
     for node in record.nodes:
         state = "up" if node.name in up else "down"
         yield f"  {node.name}  {state}, its console is {node.console}"
+
+
+def _since(created: str) -> str:
+    try:
+        return format_time(datetime.fromisoformat(created))
+    except ValueError:  # of a record that another version has written
+        return created
 
 
 def running(record: LabRecord) -> tuple[str, ...]:

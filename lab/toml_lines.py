@@ -1,4 +1,4 @@
-"""Where in a TOML text something stands: what a strict reader says by path, an editor by line."""
+"""What is wrong with a TOML text, and where: a strict reader says it by types and by paths."""
 
 from __future__ import annotations
 
@@ -11,6 +11,19 @@ _SYNTAX = re.compile(r"\(at line (?P<line>\d+), column \d+\)")
 _PATH = re.compile(r"at `\$(?P<path>[^`]*)`")
 _FIELD = re.compile(r"field `(?P<name>[^`]+)`")
 _MISSING = "missing required"
+_AT = re.compile(r" - at `\$(?P<path>[^`]*)`\Z")
+_STEP = re.compile(r"\.(?P<name>\w+)(?:\[(?P<number>\d+)\])?")
+_TYPES = re.compile(r"Expected `(?P<wanted>[^`]+)`, got `(?P<found>[^`]+)`")
+_HAS_FIELD = re.compile(r"Object (?:contains unknown|missing required) field `(?P<name>[^`]+)`")
+_WORDS = {
+    "int": "a whole number",
+    "float": "a number with a point",
+    "bool": "true or false",
+    "str": "a text in quotes",
+    "array": "a list",
+    "object": "a table",
+    "null": "nothing",
+}
 
 
 def line_of(problem: str, text: str) -> int | None:
@@ -31,6 +44,41 @@ def line_of(problem: str, text: str) -> int | None:
     while path and path not in places:  # what is in an inline table stands where that does
         path = path[: max(path.rfind("."), path.rfind("["))]
     return places.get(path)
+
+
+def in_words(problem: str) -> str:
+    """
+    Say a *problem* that msgspec has found in the words of whoever writes such a file.
+
+    >>> in_words("Expected `int`, got `str` - at `$.node[0].cpus`")
+    'cpus of node 1 must be a whole number, and is a text in quotes'
+    >>> in_words("Object missing required field `cpus` - at `$.node[1]`")
+    "node 2 lacks the key 'cpus'"
+    """
+    match = _AT.search(problem)
+    path = match["path"] if match else ""
+    said = problem[: match.start()] if match else problem
+    if match := _TYPES.fullmatch(said):
+        wanted, found = (" or ".join(map(_word, each.split(" | "))) for each in match.groups())
+        return f"{_named(path)} must be {wanted}, and is {found}"
+    if match := _HAS_FIELD.fullmatch(said):
+        verb = "lacks the" if _MISSING in said else "has no"
+        return f"{_named(path)} {verb} key {match['name']!r}"
+    # What is said of a whole table names it.
+    return f"{_named(path)}: {said}" if path and not path.endswith("]") else said
+
+
+def _word(kind: str) -> str:
+    return _WORDS.get(kind, kind)
+
+
+def _named(path: str) -> str:
+    """A place as one would call it: ``$.node[0].cpus`` is cpus of node 1."""
+    steps = [
+        f"{step['name']} {int(step['number']) + 1}" if step["number"] else step["name"]
+        for step in _STEP.finditer(path)
+    ]
+    return " of ".join(reversed(steps)) or "the file"
 
 
 def _places(text: str) -> dict[str, int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from enum import StrEnum
 
 SIGNIFICANT_DIGITS = 3
@@ -94,6 +95,16 @@ def count(number: int, noun: str) -> str:
     ('1 boot', '3 boots')
     """
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def format_time(moment: datetime) -> str:
+    """
+    Write a time of day with its day, for people.
+
+    >>> format_time(datetime.fromisoformat("2026-11-23T18:05:12+00:00"))
+    '2026-11-23 18:05:12 UTC'
+    """
+    return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
 
 
 def format_change(ratio: float) -> str:

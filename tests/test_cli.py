@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import io
 import os
 import signal
 import subprocess
@@ -15,7 +16,8 @@ import pytest
 
 from lab import __version__, campaign, cli, command, conformance, hints, labs, source, status
 from lab.cli import main
-from lab.errors import HostError, ProvisionError
+from lab.command import Completed
+from lab.errors import CommandError, HostError, ProvisionError
 from lab.files import state_dir
 from lab.image import build as image_build
 from lab.image import lock as image_lock
@@ -75,7 +77,7 @@ def lab(name: str, *nodes: str, owner: Owner) -> LabRecord:
 
 
 @pytest.mark.usefixtures("nothing_starts")
-@pytest.mark.parametrize("verb", ["matrix", "up"])
+@pytest.mark.parametrize("verb", ["matrix", "nightly"])
 @pytest.mark.parametrize(
     ("wrong", "problem", "remedy"),
     [
@@ -103,14 +105,48 @@ def test_what_does_not_exist_is_named_and_nothing_starts(
     assert not state_dir().exists()
 
 
+@pytest.mark.usefixtures("nothing_starts")
 @pytest.mark.parametrize(
-    "argv", [[], ["matrx"], ["matrix", "--cell-s", "x"], ["shell"], ["image", "biuld"]]
+    ("line", "problem", "remedy"),
+    [
+        ("mtrix", "there is no verb 'mtrix'", "did you mean 'matrix'? `lab --help` lists all"),
+        ("qqqqqq", "there is no verb 'qqqqqq'", "`lab --help` lists all"),
+        ("--verbose", "`lab` lacks a verb", "`lab --help` lists all"),
+        ("image", "`lab image` lacks a verb", "`lab image --help` lists all"),
+        ("image biuld", "there is no verb 'biuld' of `lab image`", "did you mean 'build'?"),
+        ("matrix --cell-s x", "there is no option '--cell-s' of `lab matrix`", "mean '--cells'?"),
+        ("--verbos-e status", "there is no option '--verbos-e'", "mean '--verbose'?"),
+        ("matrix --pause-on fial", "--pause-on: unknown value 'fial'", "did you mean 'fail'?"),
+        ("completion fihs", "shell: unknown value 'fihs'", "did you mean 'fish'? known: bash"),
+        ("status now", "'now' is one word too many of `lab status`", "`lab status --help`"),
+        ("compare", "`lab compare` lacks BEFORE, AFTER", "`lab compare --help` lists all"),
+        ("shell", "`lab shell` lacks NODE|SANDBOX", "`lab shell --help`"),
+        ("matrix --cells", "--cells: a value is missing", "`lab matrix --help`"),
+        ("logs -n x", "-n/--lines: 'x' is no whole number", "`lab logs --help`"),
+        ("plan --json=x", "--json takes no value, and was given 'x'", "`lab plan --help`"),
+        ("matrix --o x", "--o may stand for --order, --output", "`lab matrix --help`"),
+    ],
 )
-def test_a_command_line_that_is_none_ends_with_two(argv: list[str]) -> None:
-    with pytest.raises(SystemExit) as caught:
-        main(argv)
+def test_a_command_line_that_is_none_is_refused_with_a_remedy(
+    capsys: pytest.CaptureFixture[str], line: str, problem: str, remedy: str
+) -> None:
+    assert main(line.split()) == 2
 
-    assert caught.value.code == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.startswith(f"lab: {problem}")
+    assert len(err.splitlines()) == 2
+    assert "  remedy: " in err
+    assert remedy in err
+
+
+def test_a_bare_lab_prints_its_help(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["lab"])
+
+    assert main() == 2
+    assert capsys.readouterr().out.startswith("usage: lab ")
 
 
 def test_options_are_handed_on(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -193,7 +229,7 @@ def test_status_tells_labs_apart(
 
     assert main(["status"]) == 0
 
-    since = "under tcg, since 2026-11-23T18:05:12+00:00, 2.00 KiB"
+    since = "under tcg, since 2026-11-23 18:05:12 UTC, 2.00 KiB"
     died = "  its run has died: `lab gc` removes what it left"
     assert capsys.readouterr().out.splitlines() == [
         f"lab-a  alive, {since}",
@@ -281,12 +317,10 @@ def test_a_shell_on_no_node_is_a_wrong_command_line(capsys: pytest.CaptureFixtur
     assert "no node and no sandbox 'node-9' is up" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("argv", [["image"], ["image", "build"]])
 def test_images_are_built_from_the_lock(
     place: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
-    argv: list[str],
 ) -> None:
     images = Images(
         node=NodeImage("d1", place, place, place, "6.12"),
@@ -296,7 +330,7 @@ def test_images_are_built_from_the_lock(
     monkeypatch.setattr(image_lock, "load", lambda: "the lock")
     monkeypatch.setattr(image_build, "build", lambda lock, **_: {"the lock": images}[lock])
 
-    assert main(argv) == 0
+    assert main(["image", "build"]) == 0
     assert capsys.readouterr().out.split() == ["node", "d1", "guest", "d2", "workload", "d3"]
 
 
@@ -335,7 +369,7 @@ def test_a_good_run_is_verified(place: Path, capsys: pytest.CaptureFixture[str])
     FakeRun().write(place / "work" / "results")
 
     assert main(["verify"]) == 0
-    assert capsys.readouterr().out == "0 cells lack something\n"
+    assert capsys.readouterr().out == "no cell lacks anything\n"
 
 
 def test_a_bad_run_is_not_verified(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -345,9 +379,20 @@ def test_a_bad_run_is_not_verified(place: Path, capsys: pytest.CaptureFixture[st
     assert main(["verify", "last"]) == 1
     assert capsys.readouterr().out.splitlines() == [
         f"{CELL}: 2 of 3 scenarios of network/test_connectivity.py passed",
-        f"{CELL}: {CHECKS[0]} is FAIL: no answer",
-        "1 cells lack something",
+        f"{CELL}: {CHECKS[0]} is",
+        "  FAIL: no answer",
+        "1 cell lacks something",
     ]
+
+
+def test_what_a_run_lacks_is_said_in_80_columns(
+    place: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    trouble = {CELL: Trouble(Outcome.FAIL, "no answer " * 20, scenario=CHECKS[0])}
+    FakeRun(trouble=trouble).write(place / "work" / "results")
+
+    assert main(["verify", "last"]) == 1
+    assert max(map(len, capsys.readouterr().out.splitlines())) <= 80
 
 
 def test_verify_names_the_cells_that_are_to_be_run_again(
@@ -378,6 +423,31 @@ def test_an_expected_failure_is_one_message(
     assert capsys.readouterr().err == (
         "lab: node-1 does not come up\n  remedy: read its console\nits console ends:\n  the end\n"
     )
+
+
+def test_a_remedy_fits_in_80_columns_and_its_commands_can_be_copied(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command_line = "lab matrix --cells tcfilter+9p+reference --keep failed"
+    error = ProvisionError("it is down", remedy=f"{'see why, ' * 7}or `{command_line}`, if you can")
+
+    status_raises(monkeypatch, error)
+
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[1].startswith("  remedy: see why, ")
+    assert f"`{command_line}`" in lines[2]
+    assert max(map(len, lines)) <= 80
+
+
+def test_a_command_line_that_failed_stays_one_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    argv = ("echo", *("word",) * 40)
+    completed = Completed(argv=argv, returncode=1, stdout="", stderr="", elapsed_s=0.1)
+
+    status_raises(monkeypatch, CommandError("echo failed", completed=completed))
+
+    assert " ".join(argv) in capsys.readouterr().err
 
 
 def test_what_is_known_of_a_failure_stands_beside_it(
@@ -507,6 +577,27 @@ def test_whoever_has_read_enough_may_close_the_pipe(place: Path) -> None:
     assert done.stderr == ""
     assert "lab-old-" in done.stdout
     assert place.exists()
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1", "utf-8"])
+def test_a_stream_that_does_not_know_all_characters_gets_what_it_knows(
+    monkeypatch: pytest.MonkeyPatch, encoding: str
+) -> None:
+    written = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(written, encoding=encoding))
+
+    def records() -> Iterator[NoReturn]:
+        sys.stdout.write("\u00b13 % \u2192 \udcff\n")
+        yield from ()
+
+    monkeypatch.setattr(labs, "records", records)
+
+    assert main(["status"]) == 0
+
+    sys.stdout.flush()
+    said = written.getvalue()
+    assert said.startswith("\u00b13".encode(encoding, "replace"))
+    assert b"no lab is up" in said
 
 
 def test_what_guests_say_moves_no_cursor(capsys: pytest.CaptureFixture[str]) -> None:

@@ -304,5 +304,24 @@ def test_a_difference_that_does_not_stand_among_all_is_not_claimed(tmp_path: Pat
 
     assert shown._verdict(doubtful, 0.05) == "inconclusive among so many"
     console = Console(record=True, width=200, file=io.StringIO())
-    console.print(shown.table(dataclasses.replace(found, rows=(doubtful,))))
+    console.print(shown.table(dataclasses.replace(found, rows=(doubtful,)), width=200))
     assert "inconclusive among so many" in console.export_text()
+
+
+@pytest.mark.parametrize("width", [80, 120, 200])
+def test_cells_whose_names_begin_alike_can_be_told_apart(tmp_path: Path, width: int) -> None:
+    longest = "l3forwarding+virtiofs-dax+reference+handicap"
+    cells = tuple(map(Cell.parse, (CONTROL, CELL, "tcfilter+virtiofs-dax+reference")))
+    one = made(tmp_path, seed=1, cells=cells)
+    found = between(one, made(tmp_path, seed=2, cells=cells, tcfilter=1.3))
+    long = dataclasses.replace(found.rows[-1], cell=longest)
+    console = Console(record=True, width=width, file=io.StringIO())
+
+    every = dataclasses.replace(found, rows=(*found.rows, long))
+    console.print(shown.table(every, width=width))
+
+    lines = console.export_text().splitlines()
+    names = [line.strip() for line in lines if "+" in line and "[" not in line and "%" not in line]
+    assert names == [*map(str, cells), longest]
+    assert max(len(line.rstrip()) for line in lines) <= width
+    assert "\u2026" not in console.export_text()

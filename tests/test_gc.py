@@ -334,7 +334,7 @@ def test_the_verb_says_what_it_did_and_its_status_says_whether_anything_is_left(
     assert " freed\n" in said
 
     assert main(["gc", "--dry-run"]) == 0
-    assert capsys.readouterr().out == "0 things are left behind\n"
+    assert capsys.readouterr().out == "nothing is left behind\n"
 
 
 KILLED = """

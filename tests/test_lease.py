@@ -288,7 +288,7 @@ def test_a_claim_says_who_it_is() -> None:
         number=1, owner=DEAD, user="ada", is_alone=True, doing="measuring", asked=asked
     )  # fmt: skip
 
-    assert str(claim) == f"measuring (process {DEAD.pid} of ada, since 12:00:00 UTC)"
+    assert str(claim) == f"measuring (process {DEAD.pid} of ada, since 2026-11-24 12:00:00 UTC)"
 
 
 def test_a_number_that_was_given_again_is_not_taken_from_who_has_it(place: Path) -> None:

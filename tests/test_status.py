@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import datetime
 from typing import TYPE_CHECKING, NoReturn
 
 import pytest
@@ -12,6 +13,7 @@ from lab.errors import ProvisionError
 from lab.labs import labs_dir
 from lab.lease import Lease, leased
 from lab.provision import bring_up
+from lab.units import format_time
 from tests.fakes import DEAD, unsaid
 
 if TYPE_CHECKING:
@@ -53,7 +55,8 @@ def test_a_lab_says_since_when_it_is_up_how_large_it_is_and_of_which_run(
 
     first, *rest = lines()
 
-    assert first.startswith(f"{lab.record.id}  alive, under tcg, since {lab.record.created}, ")
+    since = format_time(datetime.fromisoformat(lab.record.created))
+    assert first.startswith(f"{lab.record.id}  alive, under tcg, since {since}, ")
     assert first.endswith(" KiB")
     assert rest == [
         f"  of the run {place}/results/r1",

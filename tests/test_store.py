@@ -5,6 +5,7 @@ import json
 import os
 import shutil
 from dataclasses import replace
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -75,6 +76,23 @@ def test_last_leads_to_the_newest(tmp_path: Path) -> None:
     assert find_run(tmp_path, "last") == newest.path.resolve()
 
 
+def test_without_a_link_the_last_is_the_newest_by_what_it_says(tmp_path: Path) -> None:
+    """Copied results have no link, and perhaps other names."""
+    header = FakeRun(cells=CELLS).header()
+    later = msgspec.structs.replace(header, created=header.created + timedelta(hours=1))
+    newest = Store.create(tmp_path, later).path.rename(tmp_path / "a-copy")
+    for _ in range(2):
+        Store.create(tmp_path, header)
+    damaged = Store.create(tmp_path, later).path.rename(tmp_path / "z-damaged")
+    (damaged / "run.json").write_text("{")
+    (tmp_path / "last").unlink()
+
+    assert find_run(tmp_path, "last") == newest.resolve()
+    with pytest.raises(UsageError, match="no run 'qqq'") as caught:
+        find_run(tmp_path, "qqq")
+    assert "the newest is 'a-copy'" in caught.value.remedy
+
+
 def test_runs_are_found_by_id_and_by_path(finished: Path) -> None:
     assert find_run(finished.parent, finished.name) == finished.resolve()
     assert find_run(finished.parent, str(finished)) == finished.resolve()
@@ -91,7 +109,7 @@ def test_no_runs_at_all_says_how_to_make_one(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="no runs") as caught:
         find_run(tmp_path, "last")
 
-    assert "nox -s matrix" in caught.value.remedy
+    assert caught.value.remedy == "make one: `lab matrix`"
 
 
 def test_every_sample_is_on_the_disk_when_add_returns(

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from itertools import groupby
 from typing import TYPE_CHECKING
 
+from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
@@ -14,25 +16,50 @@ from lab.text import clean
 from lab.units import format_change
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
     from lab.compare import Between, Row
     from lab.stats.effect import Effect
 
 HEADINGS = ("cell", "metric", "by itself", "against its control", "p (Holm)", "verdict")
 OF_ITS_CONTROL = "it is its control that moved"
+GAP = 2
+NARROW = (18, 10, 11, 8)
+"""How wide the columns between cell and verdict are at most, where not all have room."""
+LEAST_OF_VERDICT = 20
 _TOLD = frozenset({Flag.CONTAMINATED, Flag.SHAPE, Flag.BIMODAL})
 """What is told beside a verdict; that two runs are not paired goes without saying."""
 _STYLES = {Verdict.BETTER: "green", Verdict.WORSE: "red"}
 
 
-def table(found: Between) -> Table:
-    """The rows, for a terminal."""
-    made = Table(*HEADINGS, box=None, pad_edge=False)
-    for row in found.rows:
-        *texts, verdict = (clean(text) for text in _texts(row, found.alpha))
-        style = _STYLES.get(row.effect.verdict, "") if row.is_left(found.alpha) else ""
-        made.add_row(*map(Text, texts), Text(verdict, style=style))
+def table(found: Between, *, width: int) -> Group:
+    """The rows, for a terminal of *width* columns: each cell's below its name, which is long."""
+    texts = [[clean(text) for text in _texts(row, found.alpha)[1:]] for row in found.rows]
+    widths = _widths([HEADINGS[1:], *texts], width)
+    parts: list[Table | Text] = [_columns(widths, has_head=True)]
+    for cell, rows in groupby(zip(found.rows, texts, strict=True), key=lambda pair: pair[0].cell):
+        parts.append(Text(clean(cell), style="bold", no_wrap=True, overflow="ignore"))
+        made = _columns(widths, has_head=False)
+        for row, (*others, verdict) in rows:
+            style = _STYLES.get(row.effect.verdict, "") if row.is_left(found.alpha) else ""
+            made.add_row(*map(Text, others), Text(verdict, style=style))
+        parts.append(made)
+    return Group(*parts)
+
+
+def _widths(texts: Iterable[Sequence[str]], width: int) -> list[int]:
+    """How wide each column is; the verdict has what the others leave, and goes on below."""
+    *others, verdict = (max(map(len, column)) for column in zip(*texts, strict=True))
+    if sum(others) + GAP * len(others) + LEAST_OF_VERDICT > width:
+        others = [min(pair) for pair in zip(others, NARROW, strict=True)]
+    left = width - sum(others) - GAP * len(others)
+    return [*others, min(verdict, max(LEAST_OF_VERDICT, left))]
+
+
+def _columns(widths: list[int], *, has_head: bool) -> Table:
+    made = Table(box=None, pad_edge=False, padding=(0, GAP, 0, 0), show_header=has_head)
+    for heading, width in zip(HEADINGS[1:], widths, strict=True):
+        made.add_column(heading, width=width)
     return made
 
 

@@ -217,4 +217,4 @@ def _unjudged(run: Run) -> list[Problem]:
 
 def repeat_command(header: RunHeader, cell: str) -> str:
     """The command that runs one cell again, as it was run here; a twin is its plain cell."""
-    return f"nox -s matrix -- {shlex.join(again.options(header, [again.of_plain(cell)]))}"
+    return f"lab matrix {shlex.join(again.options(header, [again.of_plain(cell)]))}"

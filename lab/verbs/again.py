@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lab.verbs.parser import OK, RESULTS, Group, screen
+from lab.verbs.parser import A_RUN, A_RUN_OR_LAST, OK, Group, add_output, screen
 
 if TYPE_CHECKING:
     import argparse
@@ -16,8 +15,10 @@ if TYPE_CHECKING:
 
 def add(verbs: Verbs) -> None:
     """Offer them."""
-    rerun = verbs.add("rerun", _rerun, "run once more what failed in a run", group=Group.MEASURE)
-    rerun.add_argument("run", metavar="RUN", nargs="?", default="last")
+    rerun = verbs.add(
+        "rerun", _rerun, "make a run once more; with --failed only what failed", group=Group.MEASURE
+    )
+    rerun.add_argument("run", metavar="RUN", nargs="?", default="last", help=A_RUN_OR_LAST)
     rerun.add_argument("--failed", action="store_true", help="only the cells of boots that failed")
     reproduce = verbs.add(
         "reproduce",
@@ -25,15 +26,13 @@ def add(verbs: Verbs) -> None:
         "make a run once more, under the same conditions or not at all",
         group=Group.MEASURE,
     )
-    reproduce.add_argument("run", metavar="RUN")
+    reproduce.add_argument("run", metavar="RUN", help=A_RUN)
     reproduce.add_argument("cell", metavar="CELL", nargs="?", help="only this one of its cells")
     reproduce.add_argument(
         "--force", action="store_true", help="make it under other conditions, and say which"
     )
     for one in (rerun, reproduce):
-        one.add_argument(
-            "--output", type=Path, default=RESULTS, metavar="FOLDER", help="where the run is"
-        )
+        add_output(one, "where the run is")
 
 
 def _rerun(arguments: argparse.Namespace) -> int:

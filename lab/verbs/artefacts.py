@@ -36,9 +36,9 @@ def add(verbs: Verbs) -> None:
             help="locally built ones, instead of upstream's",
         )
     bundle = add_one("bundle", _bundle, "write one file for a machine without internet")
-    bundle.add_argument("file", type=Path)
+    bundle.add_argument("file", metavar="FILE", type=Path, help="where it is written")
     take_in = add_one("import", _import, "put the artefacts of a bundle into the cache")
-    take_in.add_argument("file", type=Path)
+    take_in.add_argument("file", metavar="FILE", type=Path, help="the bundle")
 
 
 def _relock(arguments: argparse.Namespace) -> int:

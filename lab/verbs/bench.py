@@ -5,22 +5,24 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from lab.errors import UsageError
-from lab.options import Wishes
-from lab.verbs.parser import BAD, OK, Group, add_options
+from lab.options import WITHOUT
+from lab.verbs.parser import BAD, OK, Group, add_options, wishes_of
 
 if TYPE_CHECKING:
     import argparse
     from pathlib import Path
 
     from lab.labs import LabRecord
+    from lab.options import Wishes
     from lab.verbs.parser import Verbs
 
 
 def add(verbs: Verbs) -> None:
     """Offer them."""
-    add_options(verbs.add("up", _up, "bring the topology up and leave it up", group=Group.BENCH))
+    up = verbs.add("up", _up, "bring the topology up and leave it up", group=Group.BENCH)
+    add_options(up, without=WITHOUT["up"])
     down = verbs.add("down", _down, "take down what is up and in nobody's use", group=Group.BENCH)
-    down.add_argument("lab", nargs="?", help="one lab, whoever uses it")
+    down.add_argument("lab", metavar="LAB", nargs="?", help="this one, even while somebody uses it")
     verbs.add(
         "status",
         _status,
@@ -32,7 +34,7 @@ def add(verbs: Verbs) -> None:
 
 
 def _up(arguments: argparse.Namespace) -> int:
-    wishes = Wishes.read(lambda name: getattr(arguments, name))
+    wishes = wishes_of(arguments)
     if standing := _standing(wishes):
         print(f"nothing to do: {standing.id} is up: {standing.ways_in}")
         return OK
@@ -104,7 +106,7 @@ def _status(_arguments: argparse.Namespace) -> int:
 
 def _gc(arguments: argparse.Namespace) -> int:
     from lab import gc  # noqa: PLC0415
-    from lab.units import Unit, format_value  # noqa: PLC0415
+    from lab.units import Unit, count, format_value  # noqa: PLC0415
     from lab.virt.connection import default_uri  # noqa: PLC0415
 
     work = gc.survey if arguments.dry_run else gc.collect
@@ -112,7 +114,8 @@ def _gc(arguments: argparse.Namespace) -> int:
     for line in done.left:
         print(line)
     if arguments.dry_run:
-        print(f"{len(done.stuck)} things are left behind")
+        is_left = count(len(done.stuck), "thing") + (" is" if len(done.stuck) == 1 else " are")
+        print(f"{is_left if done.stuck else 'nothing is'} left behind")
     else:
         freed = format_value(done.freed_bytes, Unit.BYTE)
         print(f"{len(done.removed)} things were removed, {freed} freed")

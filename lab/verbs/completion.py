@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from enum import StrEnum
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lab.options import OPTIONS
@@ -30,14 +31,14 @@ class Names(StrEnum):
 
 _WANTED = {
     "lab_topology": Names.TOPOLOGIES,
+    "topology": Names.TOPOLOGIES,
+    "files": Names.TOPOLOGIES,
     "lab_cells": Names.CELLS,
     "CELL": Names.CELLS,
-    "cell": Names.CELLS,
     "RUN": Names.RUNS,
-    "run": Names.RUNS,
     "BEFORE": Names.RUNS,
     "AFTER": Names.RUNS,
-    "lab": Names.LABS,
+    "LAB": Names.LABS,
     "NODE|SANDBOX": Names.NODES,
     "NODE|BOOT": Names.CONSOLES,
 }
@@ -61,7 +62,13 @@ def add(verbs: Verbs) -> None:
         "fish:  lab completion fish >~/.config/fish/completions/lab.fish"
     )
     what = one.add_mutually_exclusive_group(required=True)
-    what.add_argument("shell", nargs="?", choices=SHELLS, metavar="|".join(SHELLS))
+    what.add_argument(
+        "shell",
+        nargs="?",
+        choices=SHELLS,
+        metavar="|".join(SHELLS),
+        help="the shell that is to read it",
+    )
     what.add_argument(
         "--names",
         choices=tuple(Names),
@@ -114,6 +121,9 @@ def _topologies() -> Iterator[str]:
     from lab.places import TOPOLOGIES  # noqa: PLC0415
 
     yield from sorted(path.stem for path in TOPOLOGIES.glob("*.toml"))
+    for path in sorted(Path().glob("*.toml")):
+        if path.is_file() and b"[[node]]" in path.read_bytes():
+            yield str(path)
 
 
 def _cells() -> Iterator[str]:
@@ -137,9 +147,26 @@ def _labs() -> Iterator[str]:
 def _nodes() -> Iterator[str]:
     from lab.labs import records  # noqa: PLC0415
 
+    found = [record for _, record in records() if record]
     yield from dict.fromkeys(
-        name for _, record in records() for name in (record.names if record else ())
+        name for record in found for name in (*record.names, *_sandboxes(record.run))
     )
+
+
+def _sandboxes(run: str) -> Iterator[str]:
+    """What a run's sandboxes can be called; which of them are up only its nodes could tell."""
+    from lab.errors import LabError  # noqa: PLC0415
+    from lab.plan import PEER_NAME  # noqa: PLC0415
+    from lab.run import read_header  # noqa: PLC0415
+    from lab.store import HEADER  # noqa: PLC0415
+
+    if not run:
+        return
+    try:
+        plan = read_header(Path(run) / HEADER).plan
+    except LabError:  # it is not there any more
+        return
+    yield from (PEER_NAME, *plan.cell_names, *(boot.id for boot in plan.order))
 
 
 def _consoles() -> Iterator[str]:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import sys
 import textwrap
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lab.verbs.parser import OK, RESULTS, Group
+from lab.verbs.parser import OK, Group, add_output
 
 if TYPE_CHECKING:
     import argparse
@@ -33,9 +32,7 @@ def add(verbs: Verbs) -> None:
         group=Group.LOOK,
     )
     one.add_argument("cell", metavar="CELL", help="as in --cells, without wildcards")
-    one.add_argument(
-        "--output", type=Path, default=RESULTS, metavar="FOLDER", help="where the runs are"
-    )
+    add_output(one, "where the runs are")
 
 
 def _explain(arguments: argparse.Namespace) -> int:

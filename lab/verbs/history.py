@@ -33,7 +33,9 @@ def add(verbs: Verbs) -> None:
     below.add("export", _export, "write all samples as Parquet (needs DuckDB)").add_argument(
         "--parquet", type=Path, required=True, metavar="FOLDER", help="where it is written"
     )
-    below.add("sql", _sql, "ask SQL of the table samples (needs DuckDB)").add_argument("query")
+    below.add("sql", _sql, "ask SQL of the table samples (needs DuckDB)").add_argument(
+        "query", metavar="QUERY", help="one statement: SELECT cell, value FROM samples"
+    )
 
 
 def _list(arguments: argparse.Namespace) -> int:

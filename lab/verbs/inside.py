@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import os
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 from lab.errors import HostError, SandboxError, UsageError
-from lab.verbs.parser import OK, RESULTS, Group
+from lab.verbs.parser import OK, Group, add_output
 
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Iterator
+    from pathlib import Path
 
     from lab.runtime.guest_agent import GuestAgent
     from lab.verbs.parser import Verbs
@@ -34,10 +34,10 @@ def add(verbs: Verbs) -> None:
     logs.add_argument(
         "-n", "--lines", type=int, metavar="N", help=f"the last N ({LAST_LINES}; 0 is all of it)"
     )
-    logs.add_argument("--run", default="last", help="the run whose consoles are meant")
     logs.add_argument(
-        "--output", type=Path, default=RESULTS, metavar="FOLDER", help="where the runs are"
+        "--run", metavar="RUN", default="last", help="the run whose consoles are meant"
     )
+    add_output(logs, "where the runs are")
 
 
 def _shell(arguments: argparse.Namespace) -> int:

@@ -5,24 +5,36 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lab.verbs.parser import BAD, OK, RESULTS, Group, add_allow, console
+from lab.verbs.parser import (
+    A_RUN,
+    A_RUN_OR_LAST,
+    BAD,
+    OK,
+    RESULTS,
+    Group,
+    add_allow,
+    add_output,
+    console,
+)
 
 if TYPE_CHECKING:
     import argparse
 
     from lab.verbs.parser import Verbs
 
+WIDTH = 80
+
 
 def add(verbs: Verbs) -> None:
     """Offer them."""
     verbs.add("report", _report, "write a run's report again", group=Group.LOOK).add_argument(
-        "run", nargs="?", default="last"
+        "run", metavar="RUN", nargs="?", default="last", help=A_RUN_OR_LAST
     )
     compare = verbs.add(
         "compare", _compare, "say what changed from one run to another", group=Group.LOOK
     )
-    compare.add_argument("one", metavar="BEFORE")
-    compare.add_argument("other", metavar="AFTER")
+    compare.add_argument("one", metavar="BEFORE", help=A_RUN)
+    compare.add_argument("other", metavar="AFTER", help="another, which is read against it")
     compare.add_argument("--markdown", action="store_true", help="write Markdown, not a table")
     compare.add_argument("--html", type=Path, metavar="FILE", help="write a page beside it")
     compare.add_argument(
@@ -30,10 +42,8 @@ def add(verbs: Verbs) -> None:
     )
     add_allow(compare)
     merge = verbs.add("merge", _merge, "join the runs of several shards into one", group=Group.LOOK)
-    merge.add_argument("runs", metavar="RUN", nargs="+")
-    merge.add_argument(
-        "--output", type=Path, default=RESULTS, metavar="FOLDER", help="where the runs are"
-    )
+    merge.add_argument("runs", metavar="RUN", nargs="+", help=A_RUN)
+    add_output(merge, "where the runs are")
     add_allow(merge)
     verify = verbs.add(
         "verify",
@@ -41,7 +51,7 @@ def add(verbs: Verbs) -> None:
         "say which cells of the default matrix no run shows whole",
         group=Group.LOOK,
     )
-    verify.add_argument("runs", nargs="*", metavar="run")
+    verify.add_argument("runs", metavar="RUN", nargs="*", help=A_RUN_OR_LAST)
     verify.add_argument("--cells", action="store_true", help="print their names for --cells")
 
 
@@ -58,15 +68,18 @@ def _report(arguments: argparse.Namespace) -> int:
 def _verify(arguments: argparse.Namespace) -> int:
     from lab.acceptance import shortcomings  # noqa: PLC0415
     from lab.run import Run, find_run  # noqa: PLC0415
+    from lab.text import clean, wrapped  # noqa: PLC0415
+    from lab.units import count  # noqa: PLC0415
 
     names = arguments.runs or ["last"]
     found = shortcomings([Run.load(find_run(RESULTS, name)) for name in names])
     if arguments.cells:
         print(",".join(map(str, found)))
         return OK
-    for lines in found.values():
-        print("\n".join(lines))
-    print(f"{len(found)} cells lack something")
+    for line in (line for lines in found.values() for line in lines):
+        print("\n".join(wrapped(clean(line), width=WIDTH, further="  ")))
+    lack = "lacks" if len(found) == 1 else "lack"
+    print(f"{count(len(found), 'cell')} {lack} something" if found else "no cell lacks anything")
     return BAD if found else OK
 
 
@@ -92,7 +105,7 @@ def _compare(arguments: argparse.Namespace) -> int:
     table = console()
     for line in shown.lines(found):
         table.print(line, soft_wrap=True)
-    table.print(shown.table(found))
+    table.print(shown.table(found, width=table.width))
     return OK
 
 

@@ -7,12 +7,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lab.errors import UsageError
-from lab.options import OPTIONS, Wishes, share
-from lab.verbs.parser import OK, Group, add_allow, add_options, console, screen
+from lab.options import OPTIONS, WITHOUT, share
+from lab.verbs.parser import OK, Group, add_allow, add_options, console, screen, wishes_of
 
 if TYPE_CHECKING:
     import argparse
 
+    from lab.options import Wishes
     from lab.verbs.parser import Verbs
 
 
@@ -39,8 +40,8 @@ def add(verbs: Verbs) -> None:
         "say what a run would do, cost and tell apart; start nothing",
         group=Group.MEASURE,
     )
-    add_options(plan)
-    plan.add_argument("--precision", metavar="2%%", help="how well results are to be known")
+    add_options(plan, without=WITHOUT["plan"])
+    plan.add_argument("--precision", metavar="2%", help="how well results are to be known")
     plan.add_argument("--json", action="store_true", help="all of it, for programs")
     conformance = verbs.add(
         "conformance",
@@ -48,7 +49,7 @@ def add(verbs: Verbs) -> None:
         "run critest against containerd's handlers",
         group=Group.MEASURE,
     )
-    add_options(conformance)
+    add_options(conformance, without=WITHOUT["conformance"])
     conformance.add_argument("--focus", metavar="REGEX", help="only tests with such a name")
     nightly = verbs.add(
         "nightly",
@@ -67,7 +68,7 @@ def add(verbs: Verbs) -> None:
 
 
 def _matrix(arguments: argparse.Namespace) -> int:
-    wishes = Wishes.read(lambda name: getattr(arguments, name))
+    wishes = wishes_of(arguments)
     if arguments.resume is not None:
         return _resumed(wishes, arguments)
     if arguments.force:
@@ -94,7 +95,7 @@ def _plan(arguments: argparse.Namespace) -> int:
     from lab.forecast import text  # noqa: PLC0415
     from lab.preview import preview  # noqa: PLC0415
 
-    wishes = Wishes.read(lambda name: getattr(arguments, name))
+    wishes = wishes_of(arguments)
     precision = share("--precision", arguments.precision)
     found = preview(wishes, precision=precision, say=lambda line: print(line, file=sys.stderr))
     print(text.as_json(found) if arguments.json else text.render(found), end="")
@@ -104,14 +105,14 @@ def _plan(arguments: argparse.Namespace) -> int:
 def _conformance(arguments: argparse.Namespace) -> int:
     from lab.conformance import run_conformance  # noqa: PLC0415
 
-    wishes = Wishes.read(lambda name: getattr(arguments, name))
+    wishes = wishes_of(arguments)
     return run_conformance(wishes, screen(), focus=arguments.focus)
 
 
 def _nightly(arguments: argparse.Namespace) -> int:
     from lab.nightly import run_nightly  # noqa: PLC0415
 
-    wishes = Wishes.read(lambda name: getattr(arguments, name))
+    wishes = wishes_of(arguments)
     return run_nightly(
         wishes,
         console(),

@@ -9,10 +9,12 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
-from lab.options import OPTIONS, section_of
+from lab.errors import UsageError
+from lab.options import OPTIONS, Wishes, section_of
+from lab.verbs.refusals import Parser
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import Collection, Generator
 
     from rich.console import Console
 
@@ -21,6 +23,8 @@ Verb = Callable[[argparse.Namespace], int]
 
 OK, BAD, USAGE, INTERRUPTED = 0, 1, 2, 130
 RESULTS = Path("results")
+A_RUN = "a run: its name, its folder, or `last`"
+A_RUN_OR_LAST = f"{A_RUN} (the default)"
 UNBOUND_COLUMNS = 160
 """How wide a table is in a file."""
 
@@ -97,7 +101,7 @@ _GROUP_OF: dict[str, Group] = {}
 
 def new_parser() -> argparse.ArgumentParser:
     """The parser of the command line, still without verbs."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="lab",
         description="Measures Kata's networks and storages on a node of this machine.",
         epilog="`lab VERB --help` says what a verb can be told. Results are in ./results, of the"
@@ -111,16 +115,22 @@ def new_parser() -> argparse.ArgumentParser:
     return parser
 
 
-def add_options(parser: argparse.ArgumentParser) -> None:
-    """Offer the options of a run, under the titles of their sections."""
-    groups = {title: parser.add_argument_group(title) for title in map(section_of, OPTIONS)}
-    for option in OPTIONS:
+def add_options(parser: argparse.ArgumentParser, *, without: Collection[str] = ()) -> None:
+    """Offer the options of a run, *without* some, under the titles of their sections."""
+    offered = [option for option in OPTIONS if option.flag not in without]
+    groups = {title: parser.add_argument_group(title) for title in map(section_of, offered)}
+    for option in offered:
         groups[section_of(option)].add_argument(
             option.flag,
             dest=option.name,
             metavar=option.metavar or "|".join(option.choices),
             help=option.meaning,
         )
+
+
+def wishes_of(arguments: argparse.Namespace) -> Wishes:
+    """The options of a run that were said; one that is not offered was not."""
+    return Wishes.read(lambda name: getattr(arguments, name, None))
 
 
 def add_allow(parser: argparse.ArgumentParser) -> None:
@@ -132,6 +142,21 @@ def add_allow(parser: argparse.ArgumentParser) -> None:
         metavar="FACT",
         help="a fact that may differ, by the name that a refusal gives it",
     )
+
+
+def add_output(parser: argparse.ArgumentParser, meaning: str) -> None:
+    """Offer another folder of runs, which must be there."""
+    parser.add_argument("--output", type=_folder, default=RESULTS, metavar="FOLDER", help=meaning)
+
+
+def _folder(name: str) -> Path:
+    path = Path(name)
+    if not path.is_dir():
+        raise UsageError(
+            f"--output: there is no folder {name}",
+            remedy=f"name one with runs in it; without --output it is {RESULTS}/",
+        )
+    return path
 
 
 def console() -> Console:

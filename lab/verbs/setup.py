@@ -16,7 +16,7 @@ COLUMNS, INDENT = 80, "      "
 def add(verbs: Verbs) -> None:
     """Offer it."""
     image = verbs.add("image", _image_build, "build or lock the images", group=Group.SET_UP)
-    below = Verbs(image, required=False)
+    below = Verbs(image)
     below.add("build", _image_build, "build what is not there")
     below.add("lock", _image_lock, "move the lock to what the mirror has now")
 

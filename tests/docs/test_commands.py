@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from lab import verbs
+from lab.errors import UsageError
 from lab.options import OPTIONS
 from tests.docs.commands import PAGES, ROOT, Command, commands
 
@@ -29,6 +30,8 @@ def parsed(words: list[str]) -> None:
     """The lab's own parser takes the *words*; help and the version end it well."""
     try:
         verbs.parser().parse_args(words)
+    except UsageError as error:
+        pytest.fail(f"`lab {shlex.join(words)}` is refused: {error}")
     except SystemExit as ended:
         if ended.code:
             pytest.fail(f"`lab {shlex.join(words)}` is refused")

@@ -35,6 +35,7 @@ NO_READERS = {
     "lab.image.rootfs.Rootfs.read": "it is read by lab.image.rootfs.opened",
     "lab.resume.read": "it reads by lab.run.Run.load and lab.owner.Owner.parse",
     "lab.stats.summary.summarise": "it counts",
+    "lab.verbs.refusals.Parser.parse_known_args": "it reads the user's own words, by argparse",
     "lab.watch.Watch.read": "it asks, and reads by lab.counted.parse",
 }
 """Functions with a reader's name."""

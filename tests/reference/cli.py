@@ -21,7 +21,8 @@ What a status means stands in [Outcomes and exit codes](outcomes.md#exit-codes),
 name means in [Cells](cells.md).
 """
 OF_WHOM = """
-Of `matrix`, `plan`, `nightly`, `conformance` and `up`; also of pytest, there with the scenarios.
+Of `matrix` and `nightly`; but for some also of `plan`, `conformance` and `up`, as stands there. And
+of pytest, with the scenarios.
 """
 RUN = "Options of a run"
 OF_A_RUN = {option.name for option in OPTIONS}
@@ -56,11 +57,15 @@ def _verb(name: str, parser: argparse.ArgumentParser) -> Iterator[str]:
     words = " ".join(word for word in said if word)
     takes_a_run = any(action.dest in OF_A_RUN for action in parser._actions)
     yield f"{'#' * (name.count(' ') + 1)} {name}"
-    line = f"{name} {words} [OPTIONS]" if _own(parser) or takes_a_run else f"{name} {words}"
+    has_options = any(action.option_strings for action in _own(parser))
+    line = f"{name} {words} [OPTIONS]" if has_options or takes_a_run else f"{name} {words}"
     yield code(" ".join(line.split()))
     yield parser.description or ""
     if takes_a_run:
-        yield f"Takes the [options of a run](#{RUN.lower().replace(' ', '-')})."
+        known = {action.dest for action in parser._actions}
+        left_out = [code(each.flag) for each in OPTIONS if each.name not in known]
+        but = f", but for {', '.join(left_out)}" if left_out else ""
+        yield f"Takes the [options of a run](#{RUN.lower().replace(' ', '-')}){but}."
     if _own(parser):
         yield _options(parser, _own(parser))
 
@@ -98,7 +103,7 @@ def _value(action: argparse.Action) -> str:
     if action.nargs == 0:
         return ""
     value = action.metavar or "|".join(map(str, action.choices or ())) or action.dest.upper()
-    return str(value).replace("%%", "%")
+    return str(value)
 
 
 def _argument(action: argparse.Action) -> str:

@@ -120,7 +120,7 @@ def test_a_failure_has_its_console_and_the_command_that_repeats_it(troubled: Run
     console, command = blocked.all("pre")
     assert console.children == ["\n".join(CONSOLE)]
     assert command.text == (
-        "nox -s matrix -- --topology embedded --cells macvtap+9p+reference"
+        "lab matrix --topology embedded --cells macvtap+9p+reference"
         " --profile standard --rounds 5 --seed 7 --controls none"
     )
     assert "all 19 scenarios; all boots" in blocked.text

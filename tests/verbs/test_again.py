@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+import shutil
 import sys
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
@@ -9,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import pytest
 
-from lab import again, campaign
+from lab import again, campaign, verbs
 from lab.cli import main
 from lab.comparability import differences_before
 from lab.errors import UsageError
@@ -38,6 +40,7 @@ TROUBLE = {FAILED: Trouble(Outcome.FAIL, "no answer\nfrom the guest", scenario=C
 @pytest.fixture
 def results(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(shutil, "which", lambda name: f"/usr/bin/{name}")
     return tmp_path / "results"
 
 
@@ -174,8 +177,38 @@ def test_the_screen_ends_with_what_goes_on_from_a_failure(results: Path) -> None
     assert lines[2] == "    no answer"
     assert lines[3] == f"    again: {repeat_command(run.header, FAILED)}"
     assert f"  lab rerun {run.path.name} --failed   all that failed, once more" in lines
+    assert any(line.startswith(f"  lab reproduce {run.path.name} ") for line in lines)
+    assert f"  lab matrix --cells {FAILED} --pause-on fail" in lines
     commands = ("again: ", "lab ")
     assert all(len(line) <= 80 or any(each in line for each in commands) for line in lines)
+
+
+def test_what_is_to_be_typed_is_taken_by_the_command_line(results: Path) -> None:
+    run = Run.load(FakeRun(cells=CELLS, trouble=TROUBLE).write(results))
+    told = [line.strip().removeprefix("again: ") for line in onward(run)]
+    commands = [shlex.split(line.split("   ")[0]) for line in told if line.startswith("lab ")]
+
+    assert [words[1] for words in commands] == [
+        "matrix", "rerun", "reproduce", "logs", "matrix", "report",
+    ]  # fmt: skip
+    for words in commands:
+        assert verbs.parser().parse_args(words[1:]).verb
+
+
+def test_who_has_the_lab_in_a_checkout_is_told_its_path(
+    results: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = Run.load(FakeRun(cells=CELLS, trouble=TROUBLE).write(results))
+    programs = results.parent / ".nox" / "run" / "bin"
+    programs.mkdir(parents=True)
+    (programs / "lab").touch()
+    monkeypatch.setattr(shutil, "which", lambda _name: None)
+    monkeypatch.setattr(sys, "executable", str(programs / "python"))
+
+    lines = onward(run)
+
+    assert lines[3].startswith("    again: .nox/run/bin/lab matrix --topology embedded ")
+    assert any(line.startswith("  .nox/run/bin/lab rerun ") for line in lines)
 
 
 def test_the_screen_has_what_is_known_of_a_failure(results: Path) -> None:

@@ -82,4 +82,39 @@ def test_a_terminal_that_takes_ascii_gets_ascii(
 @pytest.mark.usefixtures("results")
 def test_a_wrong_name_is_a_wrong_command_line(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["explain", "tcfilter+virtiofs"]) == 2
-    assert "did you mean tcfilter+virtiofs+" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "did you mean tcfilter+virtiofs+" in said
+    assert "+twin" not in said
+    assert "+handicap" not in said
+
+
+@pytest.mark.usefixtures("results")
+def test_a_twin_is_meant_by_who_writes_a_fourth_part(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["explain", f"{CELLS[1]}+twim"]) == 2
+    assert f"{CELLS[1]}+twin" in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("results")
+def test_wildcards_are_refused_by_name(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["explain", "tcfilter+*+reference"]) == 2
+
+    problem, *remedy = capsys.readouterr().err.splitlines()
+    assert problem == "lab: 'tcfilter+*+reference': explain takes one cell, without wildcards"
+    assert "name one, as tcfilter+virtiofs+reference or " in " ".join(remedy)
+
+
+@pytest.mark.usefixtures("results")
+def test_blanks_around_a_name_are_none_of_it(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["explain", f" {CELLS[1]} "]) == 0
+    assert capsys.readouterr().out.startswith(f"{CELLS[1]}\n")
+
+
+@pytest.mark.usefixtures("results")
+@pytest.mark.parametrize(
+    "line", [f"explain {CELLS[1]}", "logs", "rerun", f"reproduce last {CELLS[1]}", "merge a b"]
+)
+def test_a_folder_of_runs_that_is_not_there_is_said(
+    line: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([*line.split(), "--output", "nowhere"]) == 2
+    assert "lab: --output: there is no folder nowhere\n" in capsys.readouterr().err

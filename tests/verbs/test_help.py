@@ -8,6 +8,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from lab import verbs
+from lab.cli import main
+from lab.options import OPTIONS, WITHOUT
+from lab.verbs.completion import SHELLS
 from lab.verbs.parser import Group
 
 if TYPE_CHECKING:
@@ -51,7 +54,28 @@ def test_help_fits_eighty_columns(name: str, monkeypatch: pytest.MonkeyPatch) ->
 
 @pytest.mark.parametrize("name", EVERY)
 def test_everything_that_can_be_said_has_a_meaning(name: str) -> None:
-    options = [action for action in EVERY[name]._actions if action.option_strings]
+    said = [a for a in EVERY[name]._actions if not isinstance(a, argparse._SubParsersAction)]
 
     assert EVERY[name].description
-    assert [a.option_strings for a in options if not a.help] == []
+    assert [a.option_strings or a.dest for a in said if not a.help] == []
+    words = [str(a.metavar) for a in said if not a.option_strings]
+    assert [word for word in words if word not in {word.upper(), "|".join(SHELLS)}] == []
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_help_has_no_half_of_a_format(name: str) -> None:
+    assert "%%" not in EVERY[name].format_help()
+
+
+@pytest.mark.parametrize(("verb", "flags"), WITHOUT.items())
+def test_an_option_without_a_meaning_is_refused(
+    verb: str, flags: tuple[str, ...], capsys: pytest.CaptureFixture[str]
+) -> None:
+    shown = EVERY[f"lab {verb}"].format_help()
+    assert len(set(flags)) == len(set(flags) & {option.flag for option in OPTIONS})
+    for flag in flags:
+        assert flag not in shown
+        assert main([verb, flag, "1"]) == 2
+        said = capsys.readouterr().err
+        assert f"{flag} has no meaning for `lab {verb}`" in said
+        assert f"remedy: leave out {flag}" in said

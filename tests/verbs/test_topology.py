@@ -47,12 +47,20 @@ def test_right_and_wrong_files_are_told_apart_and_the_wrong_with_line_and_remedy
     assert main(["topology", "check", f"{tmp_path}/bad.toml", "embedded", "embedde"]) == 2
 
     assert capsys.readouterr().out.splitlines() == [
-        f"{tmp_path}/bad.toml:6: Object contains unknown field `memory` - at `$.node[0]`",
+        f"{tmp_path}/bad.toml:6: node 1 has no key 'memory'",
         "  remedy: did you mean 'memory_mib'?",
         "embedded: right: embedded, 1 node, 4096 MiB",
-        f"--topology: there is no topology 'embedde' in {TOPOLOGIES}",
+        f"there is no topology 'embedde' in {TOPOLOGIES}",
         f"  remedy: did you mean 'embedded'? known: {known}, or give the path of a .toml file",
     ]
+
+
+def test_a_file_that_is_not_there_is_called_a_file(tmp_path: Path, capsys: Out) -> None:
+    assert main(["topology", "check", f"{tmp_path}/embeded.toml"]) == 2
+
+    problem, remedy = capsys.readouterr().out.splitlines()
+    assert problem == f"there is no file {tmp_path}/embeded.toml"
+    assert "did you mean 'embedded'?" in remedy
 
 
 def test_the_whole_gallery_is_right(capsys: Out) -> None:

@@ -110,13 +110,11 @@ def test_a_directory_needs_a_lock_of_its_own(
 ) -> None:
     assert lab(f"lock --artefacts {tmp_path}") == 2
 
-    assert f"add --lock FILE to --artefacts {tmp_path}" in capsys.readouterr().err
+    said = " ".join(capsys.readouterr().err.split())
+    assert f"add --lock FILE to --artefacts {tmp_path}" in said
     assert not lock_file.exists()
 
 
 @pytest.mark.parametrize("line", ["", "get", "bundle", "import", "fetch --artefacts /x"])
 def test_a_command_line_that_is_none_ends_with_two(line: str) -> None:
-    with pytest.raises(SystemExit) as caught:
-        lab(line)
-
-    assert caught.value.code == 2
+    assert lab(line) == 2
