@@ -52,6 +52,14 @@ def test_every_page_is_in_the_menu_once() -> None:
     assert sorted(menu()) == sorted(str(page.relative_to(DOCS)) for page in inside)
 
 
+def test_the_first_page_leads_to_each() -> None:
+    links = LINK.finditer((DOCS / "index.md").read_text(encoding="utf-8"))
+
+    assert {link["file"] for link in links if link["file"].endswith(".md")} == set(menu()) - {
+        "index.md"
+    }
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_what_a_page_points_to_is_there(page: Path) -> None:
     for link in LINK.finditer(page.read_text(encoding="utf-8")):
