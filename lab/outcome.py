@@ -14,7 +14,9 @@ class Outcome(StrEnum):
     """What became of one scenario in one boot of a cell. Never mixed."""
 
     PASS = "PASS"  # noqa: S105 - an outcome, not a password
+    """It did what it must."""
     FAIL = "FAIL"
+    """It did not."""
     UNSUPPORTED = "UNSUPPORTED"
     """Probed: this bench cannot run the cell, and here is what it answered."""
     BLOCKED = "BLOCKED"
@@ -52,8 +54,11 @@ class Fact(msgspec.Struct, frozen=True, kw_only=True):
     source: str
     """The command or file that was read, e.g. ``tc qdisc show`` (pod)."""
     expected: str
+    """What the cell's name demands."""
     observed: str
+    """What was read."""
     holds: bool
+    """Whether the one is the other."""
     count: int | None = None
     """What was counted so far, where something is: the measurements must have made it more."""
 
@@ -67,6 +72,7 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True):
     phase: str
     """``before`` or ``after`` the measurements."""
     facts: tuple[Fact, ...]
+    """What was read, and whether it is what the cell's name says."""
     raw: dict[str, str]
     """What the commands printed, by command: so that anyone can judge again."""
 

@@ -31,6 +31,7 @@ class Boot(msgspec.Struct, frozen=True, kw_only=True):
     id: str
     """The cell's name, with ``-r2`` where the plan has several rounds: a pytest id, a file name."""
     cell_name: str = msgspec.field(name="cell")
+    """The cell that it is a sandbox of."""
     round: int
     """From 1."""
     position: int
@@ -58,14 +59,18 @@ class Exclusion(msgspec.Struct, frozen=True, kw_only=True):
     """A cell that somebody could miss in the plan, and why it is not there."""
 
     cell_name: str = msgspec.field(name="cell")
+    """The cell that is not there."""
     reason: str
+    """Why not, in a sentence."""
 
 
 class Addition(msgspec.Struct, frozen=True, kw_only=True):
     """A cell in the plan that nobody named, and why it is there."""
 
     cell_name: str = msgspec.field(name="cell")
+    """The cell that was added."""
     reason: str
+    """What it is there for."""
 
     def __str__(self) -> str:
         return f"added {self.cell_name}: {self.reason}"
@@ -103,8 +108,11 @@ class Comparison(msgspec.Struct, frozen=True, kw_only=True):
     """Two cells that will be compared, and what for."""
 
     cell: str
+    """The cell that is judged."""
     baseline: str
+    """The cell that it is divided by."""
     role: Role
+    """What it is made for."""
 
 
 class Design(msgspec.Struct, frozen=True, kw_only=True):
@@ -117,6 +125,7 @@ class Design(msgspec.Struct, frozen=True, kw_only=True):
     primary: tuple[str, ...] = ()
     """The metrics that the gate judges, by name; all others are explored."""
     comparisons: tuple[Comparison, ...] = ()
+    """Which cells are compared with which: no others are."""
     held: tuple[str, ...] = ()
     """The metrics that its handicap is held in: what must be found."""
     margins: dict[str, float] = {}
@@ -130,7 +139,9 @@ class Design(msgspec.Struct, frozen=True, kw_only=True):
     precision: float = 0.05
     """Relative half-width of a ratio's interval at which no more rounds are added."""
     min_rounds: int = 1
+    """So many rounds are measured whatever comes of them."""
     max_rounds: int = 1
+    """So many at most, however wide the intervals are."""
     step: int = 2
     """Rounds between two looks at the precision."""
     budget_s: float | None = None
@@ -157,13 +168,19 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     rounds: int
     """At most; a run whose design has fewer may end before."""
     seed: int
+    """Of the order: the same seed makes the same one."""
     cell_names: tuple[str, ...] = msgspec.field(name="cells")
     """In the order of the matrix, not of the run."""
     order: tuple[Boot, ...]
+    """The boots as they follow each other."""
     ordering: Ordering = Ordering.SHUFFLED
+    """By which rule they do."""
     excluded: tuple[Exclusion, ...] = ()
+    """Cells that somebody could miss."""
     added: tuple[Addition, ...] = ()
+    """Cells that nobody named."""
     design: Design = Design()
+    """What the run declares before it measures."""
 
     @property
     def warnings(self) -> tuple[str, ...]:

@@ -261,7 +261,8 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     if ours.screen is None:
         from lab import launch, report, takedown  # noqa: PLC0415 - unit tests must not need libvirt
 
-        run = launch.finish(ours.store, ours.stopwatch, is_complete=exitstatus in COMPLETE)
+        is_complete = exitstatus in COMPLETE and not session.shouldfail  # as after -x
+        run = launch.finish(ours.store, ours.stopwatch, is_complete=is_complete)
         report.write(ours.store.path)
         if run.has_leaks:  # no scenario has failed of it, and yet the run has
             session.exitstatus = BENCH_FAILED

@@ -24,8 +24,11 @@ class RunStatus(StrEnum):
     """How far a run has come. One that stays RUNNING has crashed."""
 
     RUNNING = "running"
+    """It is being measured, or has crashed."""
     COMPLETE = "complete"
+    """Every boot that it needed has had its turn."""
     INTERRUPTED = "interrupted"
+    """Somebody or something has ended it before that, in order."""
 
 
 class Resumption(msgspec.Struct, frozen=True, kw_only=True):
@@ -34,7 +37,9 @@ class Resumption(msgspec.Struct, frozen=True, kw_only=True):
     at: datetime
     """UTC."""
     command_line: tuple[str, ...]
+    """By which it went on, word by word."""
     lab_version: str = __version__
+    """The version of the lab that went on."""
     code: str
     """Of the lab that went on; see :attr:`RunHeader.code`."""
     found: RunStatus
@@ -49,16 +54,21 @@ class RunHeader(msgspec.Struct, frozen=True, kw_only=True):
     """``run.json``: what was asked for, written before the first sample."""
 
     schema: int = SCHEMA_VERSION
+    """The version of everything in the run's directory."""
     id: str = ""
     """The directory's name; the store gives it."""
     created: datetime
     """UTC."""
     command_line: tuple[str, ...]
+    """By which the run was begun, word by word."""
     topology: str
     """As one would write it after ``--topology``."""
     plan: Plan
+    """Every boot, in order, and what the run declares to compare."""
     status: RunStatus = RunStatus.RUNNING
+    """How far the run has come."""
     lab_version: str = __version__
+    """The version of the lab that began the run."""
     merged: tuple[str, ...] = ()
     """The runs that this one was joined from, by id; none if it was measured as it is."""
     code: str = ""
@@ -66,6 +76,7 @@ class RunHeader(msgspec.Struct, frozen=True, kw_only=True):
     owner: str = ""
     """The process that writes it; see :mod:`lab.owner`."""
     resumptions: tuple[Resumption, ...] = ()
+    """How often it went on where it had stopped, and under what."""
     options: tuple[str, ...] = ()
     """What else of the command line it takes to run a cell again as it was run here."""
 
@@ -80,10 +91,13 @@ class Environment(msgspec.Struct, frozen=True, kw_only=True):
     accelerator_reason: str
     """What the probe of the host answered."""
     host: dict[str, str]
+    """Processor, memory in MiB, kernel, distribution and settings of this machine."""
     images: dict[str, str]
     """Digest by name."""
     versions: dict[str, str]
+    """What each program that measures, or is measured, says that it is; of extensions too."""
     knobs: dict[str, str]
+    """What the topology and the lab have set: sizes in MiB and GiB, processors, mitigations."""
     durations: dict[str, str] = {}
     """How long each thing was measured, and on how much: the profile's, as it was then."""
     local_artefacts: str = ""
@@ -94,16 +108,21 @@ class OutcomeRecord(msgspec.Struct, frozen=True, kw_only=True):
     """A line of ``outcomes.jsonl``: what became of one scenario in one boot."""
 
     boot: str
+    """The boot, by id."""
     cell: str
+    """The cell that it is a sandbox of."""
     round: int
     """From 1."""
     scenario: str
     """The pytest node id without its parameter."""
     outcome: Outcome
+    """What became of the scenario."""
     reason: str = ""
+    """Why it is that; empty of a PASS."""
     started: datetime
     """UTC."""
     elapsed_s: float
+    """Seconds that the scenario took, with what it waited for."""
     console_tail: tuple[str, ...] = ()
     """The last lines of the console, where they tell why."""
     attempt: int = 1
@@ -129,12 +148,15 @@ class BootRecord(msgspec.Struct, frozen=True, kw_only=True):
     """A line of ``boots.jsonl``: the run's journal, by which it can go on where it stopped."""
 
     boot: str
+    """The attempt that it is about, by id."""
     event: BootEvent
+    """What has become of it."""
     at: datetime
     """UTC."""
     first: str
     """The first attempt, by id."""
     attempt: int = 1
+    """Which attempt it is, from 1."""
     instead_of: str = ""
     """The attempt that was cut short, and does not count any more."""
 
@@ -173,9 +195,13 @@ class Timeline(msgspec.Struct, frozen=True, kw_only=True):
     """``timeline.json``: where the wall-clock time of the run went. Phases do not overlap."""
 
     building_s: float
+    """Seconds until images and disks were ready."""
     booting_s: float
+    """Seconds in which nodes and sandboxes were started."""
     measuring_s: float
+    """Seconds in which scenarios ran."""
     total_s: float
+    """Seconds from the first line to the last, with what is in no phase."""
     node_ready_s: float | None = None
     """From power-on of the prepared node until it answered ssh; None if it never did."""
 

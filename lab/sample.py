@@ -13,7 +13,9 @@ class Better(StrEnum):
     """Which way a metric improves. It belongs to the metric, not to the comparison."""
 
     HIGHER = "higher"
+    """More is better: rates."""
     LOWER = "lower"
+    """Less is better: times and sizes."""
 
 
 class Metric(msgspec.Struct, frozen=True):
@@ -22,7 +24,9 @@ class Metric(msgspec.Struct, frozen=True):
     name: str
     """Snake case, with direction and endpoints: ``tcp_out_goodput``."""
     unit: Unit
+    """Of every value of it, as stored."""
     better: Better
+    """Which way it improves."""
     title: str
     """For people: ``TCP, guest to node``."""
 
@@ -31,8 +35,11 @@ class Sample(msgspec.Struct, frozen=True, kw_only=True):
     """One measured value. A missing value is no sample: it is never zero."""
 
     metric: Metric
+    """What was measured."""
     value: float
+    """In the unit of its metric."""
     cell: str
+    """The cell that it was measured in."""
     round: int
     """From 1."""
     position: int
@@ -40,9 +47,11 @@ class Sample(msgspec.Struct, frozen=True, kw_only=True):
     boot: str
     """The sandbox it was measured in."""
     scenario: str
+    """What measured it: the pytest node id without its parameter."""
     started: str
     """UTC, ISO 8601."""
     elapsed_s: float
+    """Seconds that the measurement took."""
     raw: str | None
     """The tool's own report, relative to the run's directory."""
     noise: dict[str, float | None]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from lab import wires
+from lab import host, wires
 from lab.cluster.kubeadm import POD_SUBNET
 from lab.node import NODE_ADDRESS
 from lab.runtime.pods import FIRST_ADDRESS
@@ -34,7 +34,7 @@ def shape(topology: Topology) -> dict[str, Any]:
         else "none",
         "ssh": MANAGEMENT,
         "libvirt": topology.uri or "that of who runs the lab, on this machine",
-        "needs": f"{sum(node.memory_mib for node in topology.nodes)} MiB of memory,"
+        "needs": f"{host.memory_wanted_mib(topology)} MiB of memory,"
         f" {sum(node.pool_gib for node in topology.nodes)} GiB of disk at most",
         "nodes": [_node(topology, number, node) for number, node in enumerate(topology.nodes)],
         "wires": list(_wires(topology)),

@@ -15,11 +15,17 @@ class Unit(StrEnum):
     """The unit of a metric's value, as it is stored."""
 
     BIT_PER_SECOND = "bit/s"
+    """Bits a second: rates of networks."""
     BYTE_PER_SECOND = "B/s"
+    """Bytes a second: rates of storage."""
     OPERATION_PER_SECOND = "IOPS"
+    """I/O operations a second."""
     SECOND = "s"
+    """Seconds."""
     BYTE = "B"
+    """Bytes."""
     RATIO = "ratio"
+    """A number without a unit."""
 
 
 def format_value(value: float, unit: Unit) -> str:

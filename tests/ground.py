@@ -123,6 +123,10 @@ def ground(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Ground]:
         accelerator=Accelerator.TCG,
         console=lambda name: tmp_path / "results" / "consoles" / f"{name}.log",
     )
-    # The test driver forgets its domains with its last connection.
+    # The test driver forgets its domains with its last connection, which a failure that some test
+    # has caught may hold on to.
     with connected(URI) as connection:
-        yield Ground(programs, connection, start, tmp_path / "run")
+        ground = Ground(programs, connection, start, tmp_path / "run")
+        yield ground
+        for name in ground.domains:
+            connection.raw.lookupByName(name).destroy()

@@ -1,18 +1,30 @@
 from __future__ import annotations
 
 import re
+from inspect import getdoc
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from lab.cluster.kata import RELEASES
 from lab.errors import ExpectationError
-from lab.expectations import EXPECTATIONS_FILE, Expect, Expectations, Expected, load
-from lab.matrix import ALL_CELLS, CONTROLS, KATA, Cell, cells_of
+from lab.expectations import (
+    EXPECTATIONS_FILE,
+    Expect,
+    Expectation,
+    Expectations,
+    Expected,
+    load,
+)
+from lab.matrix import ALL_CELLS, CONTROLS, KATA, Cell, Runtime, cells_of
 from lab.network import MODELS
 from lab.runtime.evidence import qemu_facts
 from lab.storage import BACKENDS, virtiofs_dax
 from tests.evidence import captured
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 PINNED = {release.runtime: release.version for release in reversed(RELEASES)}
 ASKED = Path(__file__).parent / "data" / "evidence" / "qemu-7.2.22-vhost-user-fs-pci.txt"
@@ -228,3 +240,23 @@ def test_the_file_says_of_each_line_where_it_is_from() -> None:
     assert isinstance(load(), Expectations)
     assert EXPECTATIONS_FILE.read_text().count("[[expectation]]") == len(lines)
     assert all(len(line.source) > 10 for line in lines)
+
+
+NAMED = re.compile(r"[\w-]+\.(?:go|md|toml)|[a-z]+[A-Z]\w+|#\d+|[0-9a-f]{10}|virtio-blk|\"[^\"]+\"")
+"""What a source names: files, functions, changes, options, and what is quoted."""
+
+
+@pytest.mark.parametrize(
+    "line",
+    [each for each in load().lines if each.runtime is Runtime.REFERENCE],
+    ids=lambda line: "+".join(line.network + line.storage),
+)
+def test_the_bare_data_path_has_the_sources_that_its_modules_name(line: Expectation) -> None:
+    (name,) = map(str, line.network + line.storage)
+    registry: Mapping[str, object] = MODELS if line.network else BACKENDS
+    told = " ".join((getdoc(registry[name]) or "").split())
+    named = NAMED.findall(line.source)
+
+    if line.expect is Expect.WORKS:
+        assert named
+        assert [each for each in named if each.strip('".') not in told] == []

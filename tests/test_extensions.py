@@ -37,7 +37,7 @@ def declare(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Extension
     """Declares an extension whose module is what is given; forgets it at the end."""
     every: dict[Group, tuple[Extension, ...]] = dict.fromkeys(Group, ())
     monkeypatch.setattr(extensions, "_declared", lambda: every)
-    _forget()
+    forget()
 
     def add(
         group: Group, name: str, *, distribution: str = "other 1.0", **offers: object
@@ -47,15 +47,16 @@ def declare(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Extension
         monkeypatch.setitem(sys.modules, module.__name__, module)
         made = Extension(group=group, name=name, place=module.__name__, distribution=distribution)
         every[group] = (*every[group], made)
-        _forget()
+        forget()
         return made
 
     yield add
     monkeypatch.undo()
-    _forget()
+    forget()
 
 
-def _forget() -> None:
+def forget() -> None:
+    """What was made of the extensions that were declared."""
     from lab import matrix  # noqa: PLC0415 - its cache alone
 
     matrix._by_name.cache_clear()

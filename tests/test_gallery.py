@@ -10,6 +10,7 @@ import pytest
 
 from lab.decode import xml
 from lab.disks import Disks
+from lab.host import memory_wanted_mib
 from lab.loader import load_topology
 from lab.places import TOPOLOGIES
 from lab.provision import bring_up
@@ -36,6 +37,7 @@ def test_it_comes_up_as_it_is_shown_and_goes_without_a_trace(
 
     told = {node.name: xml(ground.xml(node.domain)) for node in lab.record.nodes}
     assert list(told) == [node["name"] for node in shown["nodes"]]
+    assert shown["needs"].startswith(f"{memory_wanted_mib(topology)} MiB of memory, ")
     assert [each.findtext("vcpu") for each in told.values()] == [
         str(node["cpus"]) for node in shown["nodes"]
     ]

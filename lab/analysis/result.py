@@ -45,10 +45,11 @@ class Mark(StrEnum):
     EXPLORATORY = "exploratory"
     """A difference worth a look; some of them are false."""
     NONE = "none"
+    """No difference that counts; what is behind the number may still be one."""
 
 
 class ControlStatus(StrEnum):
-    """What the run's own test of itself has shown."""
+    """What the run's own tests of itself, the twin and the handicap, have shown."""
 
     OK = "ok"
     """The twin: no difference where there is none."""
@@ -68,13 +69,17 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     """One metric in one cell, without contaminated samples. None is what cannot be told."""
 
     cell: str
+    """The cell."""
     metric: str
+    """The metric, by name; values are in its unit."""
     boots: int
+    """How many boots have a sample that is not contaminated."""
     centre: float | None = None
     """Of the boots: the geometric mean, or the arithmetic one of values that may be zero."""
     low: float | None = None
+    """The smallest boot."""
     high: float | None = None
-    """The smallest and the largest boot."""
+    """The largest boot."""
     relative_sd: float | None = None
     """Between boots, over the centre."""
     boot_sd: float | None = None
@@ -88,6 +93,7 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     samples: int
     """With the contaminated ones."""
     contaminated: int
+    """How many of them were disturbed, and left out."""
     unknown: int
     """Samples of which some rule could not be asked, and none was broken."""
 
@@ -98,6 +104,7 @@ class Family(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     """``gate``, or what is explored."""
     correction: Correction
+    """How they are adjusted."""
     size: int
     """How many p values there are: m."""
     level: float
@@ -108,11 +115,17 @@ class MetricEffect(msgspec.Struct, frozen=True, kw_only=True):
     """A declared comparison on one metric."""
 
     cell: str
+    """The cell that is judged."""
     baseline: str
+    """The cell that it is divided by."""
     role: Role
+    """What the comparison was declared for."""
     metric: str
+    """The metric, by name."""
     is_primary: bool
+    """Whether the gate judges it; else it is explored."""
     family: str
+    """The family that its p value is adjusted in, by name."""
     effect: Effect
     """Without contaminated samples."""
     with_contaminated: Effect | None = None
@@ -120,12 +133,14 @@ class MetricEffect(msgspec.Struct, frozen=True, kw_only=True):
     p_adjusted: float | None = None
     """By the family's correction; None where there is no p value."""
     mark: Mark = Mark.NONE
+    """What it counts for after that."""
 
 
 class Control(msgspec.Struct, frozen=True, kw_only=True):
     """What the twin or the handicap has shown over the primary metrics."""
 
     status: ControlStatus
+    """What came of it."""
     differing: tuple[str, ...] = ()
     """Metrics in which the cells differ: of the handicap, in which it is worse."""
     unknown: tuple[str, ...] = ()
@@ -136,8 +151,11 @@ class Contaminated(msgspec.Struct, frozen=True, kw_only=True):
     """How many samples of a cell were disturbed, and by what."""
 
     cell: str
+    """The cell."""
     samples: int
+    """How many it has in all."""
     contaminated: int
+    """How many of them were disturbed."""
     unknown: int
     """Samples of which some rule could not be asked, and none was broken."""
     rules: dict[str, int]
@@ -148,18 +166,24 @@ class Caution(msgspec.Struct, frozen=True, kw_only=True):
     """Something that whoever reads the numbers must know, by name."""
 
     name: str
+    """What kind it is: one word for programs."""
     text: str
+    """What must be known, in a sentence."""
     cell: str = ""
     """Empty if it is about the run."""
     metric: str = ""
+    """The metric that it is about, if it is about one."""
 
 
 class Analysis(msgspec.Struct, frozen=True, kw_only=True):
     """What the samples of one run say, and how far they can be believed."""
 
     schema: int = SCHEMA_VERSION
+    """The version of this file."""
     run: str
+    """The run, by id."""
     design: Design
+    """What the run had declared."""
     alpha: float
     """
     At which intervals were made, and at which the gate judges.
@@ -169,14 +193,21 @@ class Analysis(msgspec.Struct, frozen=True, kw_only=True):
     rules: int
     """The version of the rules of contamination that were applied."""
     metrics: tuple[Metric, ...]
+    """All that has a sample."""
     summaries: tuple[Summary, ...]
+    """Each metric in each cell, by itself."""
     families: tuple[Family, ...]
+    """What p values were adjusted for."""
     effects: tuple[MetricEffect, ...]
     """In the order of the design's comparisons, then of the metrics."""
     twin: Control
+    """What one cell under two names has shown."""
     handicap: Control
+    """What a cell that was slowed on purpose has shown."""
     contamination: tuple[Contaminated, ...]
+    """How much of each cell was disturbed."""
     cautions: tuple[Caution, ...]
+    """What makes the numbers doubtful."""
     departures: tuple[str, ...]
     """What was done otherwise than planned, in sentences."""
 

@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING
 from lab.doctor import artefacts, hardware, image, packages, ports, room, virt
 from lab.doctor.finding import Finding, Fix, State
 from lab.errors import LabError
+from lab.units import count
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-__all__ = ["Finding", "Fix", "State", "examine", "mend"]
+__all__ = ["Finding", "Fix", "State", "examine", "mend", "summed_up"]
 
 
 def examine(*, tries_kvm: bool = False) -> tuple[Finding, ...]:
@@ -37,6 +38,19 @@ def examine(*, tries_kvm: bool = False) -> tuple[Finding, ...]:
         *artefacts.findings(),
         *packages.browser(),
     )
+
+
+def summed_up(findings: Iterable[Finding]) -> str:
+    """What *findings* come to: what keeps the lab from running, and what it could do besides."""
+    states = [finding.state for finding in findings]
+    lacks, less = states.count(State.LACK), states.count(State.LESS)
+    told = "nothing is lacking"
+    if lacks:
+        told = f"{count(lacks, 'thing')} {'is' if lacks == 1 else 'are'} lacking"
+    if less:
+        could_be = "is less than it could be" if less == 1 else "are less than they could be"
+        told += f"; {count(less, 'thing')} {could_be}"
+    return told
 
 
 def mend(findings: Iterable[Finding], *, say: Callable[[str], None]) -> None:

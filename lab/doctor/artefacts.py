@@ -29,15 +29,16 @@ def findings() -> Iterator[Finding]:
     try:
         artefacts = load_artefacts()
     except LabError as error:
-        unlocks = ", ".join(f"*+*+{runtime}" for runtime in KATA)
-        yield Finding(
-            subject=SUBJECT,
-            fact=error.problem,
-            state=State.LESS,
-            why=WHY,
-            unlocks=unlocks,
-            mend=error.remedy,
-        )
+        runtimes = ", ".join(f"*+*+{runtime}" for runtime in KATA)
+        for unlocks in (runtimes, _of_clusters()):
+            yield Finding(
+                subject=SUBJECT,
+                fact=error.problem,
+                state=State.LESS,
+                why=WHY,
+                unlocks=unlocks,
+                mend=error.remedy,
+            )
         return
     releases = {runtime: release_of(runtime) for runtime in KATA}
     for runtime, release in releases.items():
@@ -49,7 +50,7 @@ def findings() -> Iterator[Finding]:
 
 
 def _cluster(artefacts: Artefacts) -> Finding:
-    unlocks = f"--topology {', '.join(_clusters())}"
+    unlocks = _of_clusters()
     try:
         parts = ClusterParts.of(artefacts)
     except ArtefactError as error:
@@ -85,6 +86,10 @@ def _finding(
         unlocks=unlocks,
         mend=artefacts.remedy,
     )
+
+
+def _of_clusters() -> str:
+    return f"--topology {', '.join(_clusters())}"
 
 
 def _clusters() -> Iterator[str]:

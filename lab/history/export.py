@@ -114,7 +114,7 @@ def _duckdb() -> ModuleType:
     except ImportError as error:
         raise UsageError(
             "this needs DuckDB, which is not installed",
-            remedy="install it beside the lab: pip install 'kata-lab[history]'",
+            remedy="install it beside the lab: pip install duckdb",
         ) from error
 
 

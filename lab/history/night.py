@@ -23,6 +23,7 @@ class Kind(StrEnum):
     IMPROVEMENT = "improvement"
     """Better than before, likewise: the level that the nights to come are compared with."""
     NOT_CONFIRMED = "screened, not confirmed"
+    """The re-run did not bear out what the screen saw: no blame."""
     UNDECIDED = "screened, not decided"
     """The re-run has too few rounds, or there was none."""
     CONTROL = "control moved"
@@ -35,17 +36,23 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
     """One thing that a night has to tell."""
 
     kind: Kind
+    """What it is."""
     cell: str
+    """The cell of the series."""
     metric: str
+    """The metric of the series, by name."""
     control: str = ""
     """What the cell was read against; empty if it is a control itself."""
     better: Better
+    """Which way the metric improves."""
     shift: float
     """Of the logarithm, against the nights before."""
     low: float | None = None
-    """Of the shift's 95 % interval, where there was a re-run."""
+    """The lower end of the shift's 95 % interval, where there was a re-run."""
     high: float | None = None
+    """The upper end."""
     p: float | None = None
+    """Of the re-run against what the nights let expect, or of the screen where there was none."""
     rounds: int = 0
     """Of the re-run; 0 without one."""
     nights: int = 0
@@ -53,15 +60,18 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
     is_known: bool = False
     """Whether somebody had taken on a regression of this series: then this is another."""
     note: str = ""
+    """What else is to be said of it: why nothing was decided, whose regression it was."""
 
 
 class Night(msgspec.Struct, frozen=True, kw_only=True):
     """``nightly.json`` in the run of the first stage: what was decided, and by what."""
 
     schema: int = SCHEMA_VERSION
+    """The version of this file."""
     epoch_since: datetime
     """When the run was begun that the epoch began with."""
     epoch_reason: str
+    """What had changed then."""
     epoch_nights: int
     """Tonight is one of them."""
     series: int
@@ -69,11 +79,13 @@ class Night(msgspec.Struct, frozen=True, kw_only=True):
     learning: int
     """Of them, those without a night to compare with."""
     events: tuple[Event, ...] = ()
+    """What it has to tell, the gravest first."""
     known: tuple[str, ...] = ()
     """Regressions that somebody has taken on, a line each."""
     comments: tuple[str, ...] = ()
     """What the search for changes on the whole history says: a second opinion."""
     warnings: tuple[str, ...] = ()
+    """What is wrong with the history or with the list of known regressions."""
     confirmed_by: str = ""
     """The run of the second stage; empty without one."""
 

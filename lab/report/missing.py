@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from lab.outcome import Outcome
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence, Set
 
     from lab.matrix import Cell
+    from lab.records import OutcomeRecord
     from lab.run import Run
 
 GRAVEST_FIRST = (
@@ -37,27 +39,31 @@ def missing_in(run: Run, cell: Cell, scenarios: Iterable[str] = ()) -> Missing |
 
     None if all went well: then the cell never had such a value to give.
     """
-    wanted = set(scenarios)
-    outcomes = [
-        record
-        for record in run.outcomes
-        if record.cell == str(cell) and (not wanted or record.scenario in wanted)
-    ]
-    for outcome in GRAVEST_FIRST:
-        for record in outcomes:
-            if record.outcome is outcome:
-                return Missing(outcome=outcome.value, reason=record.reason)
-    if any(record.cell == str(cell) for record in run.outcomes):
-        return None
-    return Missing(outcome=Outcome.NOT_RUN.value, reason="the run ended before this cell")
+    name = str(cell)  # once: a large run has thousands of records
+    return _gravest([record for record in run.outcomes if record.cell == name], set(scenarios))
 
 
 def lacking(run: Run, outcome: Outcome) -> set[Cell]:
     """The cells without any value whose gravest outcome is *outcome*."""
     measured = {sample.cell for sample in run.valid_samples}
-    without = [cell for cell in run.header.plan.cells if str(cell) not in measured]
+    records: dict[str, list[OutcomeRecord]] = defaultdict(list)
+    for record in run.outcomes:
+        records[record.cell].append(record)
     return {
         cell
-        for cell in without
-        if (missing := missing_in(run, cell)) and missing.outcome == outcome.value
+        for cell in run.header.plan.cells
+        if (name := str(cell)) not in measured
+        and (missing := _gravest(records[name], frozenset()))
+        and missing.outcome == outcome.value
     }
+
+
+def _gravest(of_cell: Sequence[OutcomeRecord], wanted: Set[str]) -> Missing | None:
+    """The gravest of a cell's records, of the *wanted* scenarios where some are."""
+    for outcome in GRAVEST_FIRST:
+        for record in of_cell:
+            if record.outcome is outcome and (not wanted or record.scenario in wanted):
+                return Missing(outcome=outcome.value, reason=record.reason)
+    if of_cell:
+        return None
+    return Missing(outcome=Outcome.NOT_RUN.value, reason="the run ended before this cell")

@@ -72,21 +72,29 @@ class Effect:
     """
 
     verdict: Verdict
+    """What may be said of it."""
     method: Method = Method.NONE
+    """How its interval was made."""
     boots: int = 0
     """Of the cell that were used."""
     baseline_boots: int = 0
+    """Of the baseline that were used."""
     ratio: float | None = None
     """Of the values as they are: above 1 is more, which is better only where more is better."""
     low: float | None = None
+    """The lower end of the interval that holds the true ratio in ``1 - alpha`` of all runs."""
     high: float | None = None
-    """Ends of the interval that holds the true ratio in ``1 - alpha`` of all runs."""
+    """The upper end."""
     p: float | None = None
+    """Two-sided, of the test that belongs to the interval, for no difference."""
     smallest_detectable: float | None = None
     """The relative change that would have been told from 1 in four of five such runs."""
     companion_ratio: float | None = None
+    """The same ratio by ranks: Hodges and Lehmann's."""
     companion_p: float | None = None
+    """Two-sided, of the exact rank test."""
     flags: tuple[Flag, ...] = ()
+    """Why there is no number, or why it is doubted."""
 
     def flagged(self, *flags: Flag) -> Effect:
         """The same with more *flags*; without its numbers, if one of them withholds these."""

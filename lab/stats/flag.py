@@ -13,7 +13,7 @@ MIN_BOOTS = 5
 
 
 class Flag(StrEnum):
-    """What must be known of a comparison besides its numbers, by name."""
+    """Why an effect has no number, or why its number is doubted, by name."""
 
     TOO_FEW_BOOTS = "too-few-boots"
     """Fewer than five on a side."""

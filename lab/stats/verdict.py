@@ -15,10 +15,12 @@ from lab.sample import Better
 
 
 class Verdict(StrEnum):
-    """What is known of a cell against its baseline, on one metric."""
+    """What is known of a cell against its baseline, on one metric, by the ratio of the two."""
 
     BETTER = "better"
+    """Equality is excluded, and the difference is the margin at least, to the better."""
     WORSE = "worse"
+    """Likewise, to the worse."""
     EQUIVALENT = "equivalent"
     """Any difference is within the margin; equal cells and small differences are."""
     INCONCLUSIVE = "inconclusive"

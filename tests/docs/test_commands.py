@@ -82,6 +82,15 @@ def test_it_exists_and_takes_what_it_is_given(command: Command) -> None:
         named(command.text.replace(" --help", ""))
 
 
+def test_the_first_table_of_verbs_has_each() -> None:
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    _, _, below = text.partition("| verbs of `lab` | what for |")
+    table, _, _ = below.partition("\n\n")
+    named = {word for row in table.splitlines() for word in re.findall(r"`(\w+)", row)}
+
+    assert _verbs(verbs.parser()).keys() - {"completion"} <= named
+
+
 def test_pages_are_read_as_they_are_written(tmp_path: Path) -> None:
     page = tmp_path / "page.md"
     page.write_text(

@@ -52,6 +52,24 @@ def test_every_page_is_in_the_menu_once() -> None:
     assert sorted(menu()) == sorted(str(page.relative_to(DOCS)) for page in inside)
 
 
+def test_the_reference_is_called_in_the_menu_as_its_pages_are() -> None:
+    nav = yaml.safe_load((ROOT / "mkdocs.yml").read_text(encoding="utf-8"))["nav"]
+    (listed,) = (each["Reference"] for each in nav if "Reference" in each)
+
+    for entry in listed:
+        for name, page in entry.items():
+            (title, *_) = HEADING.findall((DOCS / page).read_text(encoding="utf-8"))
+            assert title == name
+
+
+def test_the_first_page_leads_to_each() -> None:
+    links = LINK.finditer((DOCS / "index.md").read_text(encoding="utf-8"))
+
+    assert {link["file"] for link in links if link["file"].endswith(".md")} == set(menu()) - {
+        "index.md"
+    }
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_what_a_page_points_to_is_there(page: Path) -> None:
     for link in LINK.finditer(page.read_text(encoding="utf-8")):

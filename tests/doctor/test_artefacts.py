@@ -27,16 +27,27 @@ def found(monkeypatch: pytest.MonkeyPatch, loaded: Artefacts) -> dict[str, Findi
     return {finding.unlocks: finding for finding in artefacts.findings()}
 
 
-def test_without_a_lock_there_is_no_kata(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_a_lock_there_is_no_kata_and_no_cluster(monkeypatch: pytest.MonkeyPatch) -> None:
     def none() -> NoReturn:
         raise ArtefactError("there is no lock", remedy="run `lab artefacts lock`")
 
     monkeypatch.setattr(artefacts, "load_artefacts", none)
 
-    (only,) = artefacts.findings()
+    told = list(artefacts.findings())
 
-    assert (only.state, only.unlocks) == (State.LESS, "*+*+kata-go, *+*+kata-rs")
-    assert only.mend == "run `lab artefacts lock`"
+    assert [each.unlocks for each in told] == ["*+*+kata-go, *+*+kata-rs", CLUSTER]
+    assert {each.state for each in told} == {State.LESS}
+    assert {each.mend for each in told} == {"run `lab artefacts lock`"}
+
+
+def test_the_mend_of_a_missing_lock_can_be_typed(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(artefacts, "load_artefacts", lambda: load_artefacts(tmp_path / "none.toml"))
+
+    assert {each.mend.rpartition(", ")[2] for each in artefacts.findings()} == {
+        "or `lab artefacts import FILE`"
+    }
 
 
 def cluster(tmp_path: Path, *, without: str = "") -> Artefacts:

@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
+
+import pytest
 
 from lab import doctor
 from lab.doctor import Finding, Fix, State, image, packages, virt
@@ -9,8 +12,6 @@ from lab.errors import HostError
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
-
-    import pytest
 
 GOOD = Finding(subject="libvirt", fact="answers", why="w", unlocks="u")
 
@@ -52,6 +53,23 @@ def test_looking_makes_nothing_but_the_labs_own_folder(
 
     assert set(machine.rglob("*")) - before == {machine / "home"}
     assert image.built() is None
+
+
+@pytest.mark.parametrize(
+    ("lacks", "less", "told"),
+    [
+        (0, 0, "nothing is lacking"),
+        (0, 3, "nothing is lacking; 3 things are less than they could be"),
+        (1, 0, "1 thing is lacking"),
+        (2, 1, "2 things are lacking; 1 thing is less than it could be"),
+    ],
+)
+def test_what_was_found_is_summed_up(lacks: int, less: int, told: str) -> None:
+    of = {state: replace(GOOD, state=state) for state in State}
+
+    found = [GOOD, *[of[State.LACK]] * lacks, *[of[State.LESS]] * less]
+
+    assert doctor.summed_up(found) == told
 
 
 def test_each_mend_is_done_once_and_said() -> None:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import sys
 from typing import TYPE_CHECKING
+from xml.etree import ElementTree
 
 import pytest
 
-from lab import pytest_plugin
+from lab import plan, pytest_plugin
 from lab.errors import (
     HostError,
     ProvisionError,
@@ -15,11 +16,38 @@ from lab.errors import (
 from lab.outcome import Outcome
 from lab.records import Leaks
 from lab.run import Run
-from tests.plugin.runner import WORKS, Runner
+from tests.plugin.runner import FIRST, ORDER, PLAN, WORKS, Runner
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
     from types import SimpleNamespace
+
+    from lab.plan import Plan
+
+FAILS_IN_ONE = """\
+def test_works(sandbox): assert str(sandbox.cell.storage) != "devmapper"
+def test_lasts(sandbox): pass
+"""
+
+
+@pytest.fixture
+def decides(runner: Runner, monkeypatch: pytest.MonkeyPatch) -> Callable[[Plan], None]:
+    """What makes plain pytest decide on a plan, on a bench and a run of their own."""
+
+    def decide(planned: Plan) -> None:
+        runner.plan_anew(planned)
+        launch = sys.modules["lab.launch"]
+        monkeypatch.setattr(launch, "decide", lambda *_, **__: runner.decided(), raising=False)
+        monkeypatch.setattr(launch, "open_store", lambda _: runner.store, raising=False)
+        monkeypatch.setattr("lab.report.write", lambda _: None)
+
+    return decide
+
+
+def opened(runner: Runner) -> list[str]:
+    """The boots that were opened, in order."""
+    return [call.removeprefix("open ") for call in runner.bench.calls if call.startswith("open ")]
 
 
 def test_a_wrong_option_is_a_usage_error_before_anything_is_collected(
@@ -104,3 +132,67 @@ def test_a_bench_that_stays_up_fails_a_run_that_is_measured_whole(runner: Runner
     assert {outcome for _, outcome in run.outcomes} == {Outcome.PASS}
     assert Run.load(run.store.path).leaks == Leaks(leaks=("libvirt did not answer",))
     assert "libvirt did not answer\n  remedy: restart it" in run.screen.told
+
+
+def test_the_ids_in_junit_are_the_cells(
+    pytester: pytest.Pytester, decides: Callable[[Plan], None]
+) -> None:
+    decides(PLAN)
+    pytester.makepyfile(WORKS)
+
+    done = pytester.inline_run("--junit-xml=unit.xml", plugins=[pytest_plugin])
+
+    assert done.ret == 0
+    assert _names(pytester.path / "unit.xml") == [f"test_works[{cell}]" for cell in ORDER]
+
+
+def test_with_several_rounds_ids_have_the_round_too(
+    pytester: pytest.Pytester, decides: Callable[[Plan], None]
+) -> None:
+    decides(plan.make(PLAN.cells[:1], profile="smoke", rounds=2, seed=1))
+    pytester.makepyfile(WORKS)
+
+    done = pytester.inline_run("--junit-xml=unit.xml", plugins=[pytest_plugin])
+
+    assert done.ret == 0
+    cell = PLAN.cells[0]
+    assert _names(pytester.path / "unit.xml") == [
+        f"test_works[{cell}-r1]",
+        f"test_works[{cell}-r2]",
+    ]
+
+
+def _names(junit: Path) -> list[str]:
+    return [case.attrib["name"] for case in ElementTree.parse(junit).iter("testcase")]  # noqa: S314
+
+
+def test_what_failed_last_opens_its_own_boot_and_no_other(
+    runner: Runner, pytester: pytest.Pytester, decides: Callable[[Plan], None]
+) -> None:
+    pytester.makepyfile(FAILS_IN_ONE)
+    decides(PLAN)
+    pytester.inline_run(plugins=[pytest_plugin])
+    assert opened(runner) == ORDER
+
+    decides(PLAN)
+    done = pytester.inline_run("--lf", plugins=[pytest_plugin])
+
+    assert done.countoutcomes() == [0, 0, 1]
+    assert opened(runner) == [FIRST]
+
+
+def test_the_first_failure_ends_the_run_if_that_is_wished(
+    runner: Runner, pytester: pytest.Pytester, decides: Callable[[Plan], None]
+) -> None:
+    pytester.makepyfile(FAILS_IN_ONE)
+    decides(PLAN)
+
+    done = pytester.inline_run("-x", plugins=[pytest_plugin])
+
+    assert done.ret == pytest.ExitCode.TESTS_FAILED
+    assert done.countoutcomes() == [0, 0, 1]
+    assert opened(runner) == [FIRST]
+    assert runner.bench.calls[-4:] == [
+        *(f"close {FIRST}", "down", "lease given back"),
+        "finish False",
+    ]

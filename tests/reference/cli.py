@@ -35,7 +35,7 @@ def text() -> str:
     parts.append(table(("option", "meaning"), map(_of_a_run, OPTIONS)))
     for name, parser in _verbs(whole, "lab"):
         parts.extend(_verb(name, parser))
-    return page("The command line", *parts)
+    return page("Command line", *parts)
 
 
 def _of_a_run(option: Option) -> tuple[str, str]:

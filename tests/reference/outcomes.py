@@ -16,8 +16,6 @@ from tests.reference.markdown import code, page, plain, table
 if TYPE_CHECKING:
     from enum import Enum
 
-PASSED = "It did what it must."
-FAILED = "It did not."
 WHY_UNSUPPORTED = """
 UNSUPPORTED is a result: [why](../explanation/unsupported.md). How failures of a cell of Kata's
 are told from what is known of it: [Architecture](../architecture.md#kata-without-kubernetes).
@@ -31,10 +29,18 @@ EXITS = (
     (INTERRUPTED, "Ctrl-C, SIGTERM or SIGHUP; all was taken down in order"),
 )  # fmt: skip
 
+KINDS: dict[str, type[Enum]] = {
+    "Verdicts": Verdict,
+    "Flags": Flag,
+    "Marks": Mark,
+    "What the run's own controls say": ControlStatus,
+    "The end of the rounds": Stop,
+}
+"""What has a chapter of its own, by its title."""
+
 
 def text() -> str:
     """The whole page."""
-    said = {Outcome.PASS: PASSED, Outcome.FAIL: FAILED}
     return page(
         "Outcomes and exit codes",
         "## Outcomes\n\nOf one scenario in one boot of a cell; never mixed.",
@@ -43,7 +49,7 @@ def text() -> str:
             (
                 (
                     code(each),
-                    docstrings.of_member(each) or said[each],
+                    docstrings.of_member(each),
                     "yes" if each.is_bad else "no",
                 )
                 for each in Outcome
@@ -52,22 +58,12 @@ def text() -> str:
         WHY_UNSUPPORTED.strip(),
         "## Exit codes",
         table(("status", "meaning"), ((code(status), meaning) for status, meaning in EXITS)),
-        "## Verdicts\n\nOf an effect: the ratio of a cell to its baseline on one metric.",
-        _told(Verdict),
-        "## Flags\n\nWhy an effect has no number, or why its number is doubted.",
-        _told(Flag),
-        "## Marks\n\nWhat is left of a verdict after the correction for many.",
-        _told(Mark),
-        "## What the run's own controls say\n\nThe twin and the handicap.",
-        _told(ControlStatus),
-        "## Why no more rounds were run",
-        _told(Stop),
+        *(_told(title, kind) for title, kind in KINDS.items()),
     )
 
 
-def _told(kind: type[Enum]) -> str:
+def _told(title: str, kind: type[Enum]) -> str:
+    """A chapter of one enum, which says itself what it is about."""
     rows = [(code(each.value), docstrings.of_member(each)) for each in kind]
     about = plain((kind.__doc__ or "").strip())
-    if any(meaning for _, meaning in rows):
-        return f"{about}\n\n{table(('name', 'meaning'), rows)}"
-    return f"{about}\n\n" + ", ".join(name for name, _ in rows)
+    return f"## {title}\n\n{about}\n\n{table(('name', 'meaning'), rows)}"

@@ -16,7 +16,9 @@ LABS = ROOT / "lab" / "fixtures.py"
 SCENARIOS = ROOT / "scenarios"
 INTRODUCTION = """
 Scenarios are pytest's. It takes the [options of a run](cli.md#options-of-a-run) there, `-k` and
-ids are made of cells, and `-x`, `--lf` and `--junit-xml` are what they are elsewhere:
+ids are made of cells, and `-x`, `--lf` and `--junit-xml` are what they are elsewhere. An id is the
+cell, as in `test_mac_is_the_pods[tcfilter+virtiofs+reference]`; with more than one round it is the
+boot, and ends with the round: `[tcfilter+virtiofs+reference-r2]`.
 """
 EXAMPLE = """
 $ pytest scenarios --topology embedded -k 'macvtap and parity'

@@ -53,13 +53,29 @@ missing value is a missing line: it is never zero.
 
 def text() -> str:
     """The whole page."""
-    known: dict[str, type] = {}
-    for _, kind in FILES.values():
-        _gather(kind, known)
+    known = types()
     parts = ["## Files", table(("file", "holds", "of"), _files()), "## Types"]
     for name, kind in known.items():
         parts.extend((f"### {name}", *_type(kind, known)))
     return page("Results", INTRODUCTION.strip(), *parts)
+
+
+def types() -> dict[str, type]:
+    """Every type that is in a file of a run, by its name."""
+    known: dict[str, type] = {}
+    for _, kind in FILES.values():
+        _gather(kind, known)
+    return known
+
+
+def members(kind: type) -> dict[str, str]:
+    """What the code says of each field or value of *kind*, by what it is called in a file."""
+    if issubclass(kind, Enum):
+        return {str(each.value): docstrings.of_member(each) for each in kind}
+    return {
+        field.encode_name: docstrings.of_field(kind, field.name)
+        for field in msgspec.inspect.type_info(kind).fields  # type: ignore[attr-defined]
+    }
 
 
 def _files() -> Iterator[tuple[str, str, str]]:
@@ -81,7 +97,11 @@ def _gather(kind: type, known: dict[str, type]) -> None:
 
 def _classes(found: Any) -> Iterator[type]:  # noqa: ANN401 - any of msgspec's descriptions
     match found:
-        case msgspec.inspect.StructType() | msgspec.inspect.EnumType():
+        case (
+            msgspec.inspect.StructType()
+            | msgspec.inspect.DataclassType()
+            | msgspec.inspect.EnumType()
+        ):
             yield found.cls
         case msgspec.inspect.UnionType(types=several):
             for each in several:
@@ -97,19 +117,17 @@ def _classes(found: Any) -> Iterator[type]:  # noqa: ANN401 - any of msgspec's d
 def _type(kind: type, known: dict[str, type]) -> Iterator[str]:
     yield plain(inspect.getdoc(kind) or "")
     if issubclass(kind, Enum):
-        values = [(code(each.value), docstrings.of_member(each)) for each in kind]
-        has_meanings = any(meaning for _, meaning in values)
-        listed = ", ".join(name for name, _ in values)
-        yield table(("value", "meaning"), values) if has_meanings else listed
+        values = ((code(value), meaning) for value, meaning in members(kind).items())
+        yield table(("value", "meaning"), values)
         return
     fields: tuple[Any, ...] = msgspec.inspect.type_info(kind).fields  # type: ignore[attr-defined]
-    written = inspect.get_annotations(kind)
+    written, told = inspect.get_annotations(kind), members(kind)
     rows = [
         (
             code(field.encode_name),
             _linked(str(written.get(field.name, "")), known),
             "yes" if field.required else "no",
-            docstrings.of_field(kind, field.name),
+            told[field.encode_name],
         )
         for field in fields
     ]

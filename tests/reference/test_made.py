@@ -7,7 +7,9 @@ from xml.etree import ElementTree
 
 import pytest
 
+from tests.reference import results
 from tests.reference.made import DOCS, made
+from tests.reference.outcomes import KINDS
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -24,6 +26,18 @@ def test_nothing_else_is_beside_them() -> None:
     folders = {path.parent for path in MADE}
 
     assert {path for folder in folders for path in folder.iterdir()} == set(MADE)
+
+
+@pytest.mark.parametrize(
+    "kind",
+    dict.fromkeys([*results.types().values(), *KINDS.values()]),
+    ids=lambda kind: kind.__name__,
+)
+def test_every_field_and_value_has_a_meaning(kind: type) -> None:
+    meanings = results.members(kind)
+
+    assert meanings
+    assert [name for name, meaning in meanings.items() if not meaning] == []
 
 
 def test_a_page_names_what_it_is_made_of() -> None:

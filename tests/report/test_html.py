@@ -719,3 +719,7 @@ def test_what_others_changed_meanwhile_is_no_problem(tmp_path: Path) -> None:
 
     assert exit_status(Run.load(path)) == 0
     assert not page(Run.load(path)).all("article", class_="problem")
+
+
+def test_it_is_called_as_everything_else_of_the_lab_is(smoke: Run) -> None:
+    assert page(smoke).one("div", class_="top").one("strong").text == "Kata lab"

@@ -43,6 +43,7 @@ def test_what_changed_is_said_first_and_is_left_of_the_line(designed: Run) -> No
     assert line.whisker is not None
     assert line.whisker[2] < group.one
     document = parse(pair.render(designed, other, found))
+    assert document.one("div", class_="top").one("strong").text == "Kata lab"
     assert document.one("h1").text == built.headline
     assert other.header.id in document.one("section", id="runs").text
     assert document.all("div", class_="banner") == []

@@ -27,7 +27,8 @@ def load(path: Path = LOCK_FILE) -> Lock:
         raw = path.read_bytes()
     except FileNotFoundError:
         remedy = (
-            f"run `{command('lock', path)}`, which needs the internet, or `lab artefacts import`"
+            f"run `{command('lock', path)}`, which needs the internet,"
+            " or `lab artefacts import FILE`"
         )
         raise ArtefactError(f"there is no lock {path}", remedy=remedy) from None
     except OSError as error:
