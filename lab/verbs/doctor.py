@@ -67,6 +67,8 @@ def _as_json(findings: Sequence[Finding]) -> str:
 
 
 def _lines(findings: Sequence[Finding]) -> Iterator[str]:
+    from lab import doctor  # noqa: PLC0415 - as above
+
     for finding in findings:
         yield from _wrapped(f"{finding.state:<4}  {finding.subject}: {finding.fact}", first="")
         yield from _wrapped(f"{finding.why} [{finding.unlocks}]")
@@ -74,6 +76,7 @@ def _lines(findings: Sequence[Finding]) -> Iterator[str]:
             yield from _wrapped(f"mend: {finding.mend}")
     if fixes := {finding.fix.meaning for finding in findings if finding.fix}:
         yield f"`lab doctor --fix` does: {'; '.join(sorted(fixes))}"
+    yield doctor.summed_up(findings)
 
 
 def _wrapped(text: str, *, first: str = "      ") -> list[str]:

@@ -67,6 +67,7 @@ def test_a_line_has_the_fact_why_it_matters_and_what_mends_it(
         "      starts nodes [every cell]",
         "      mend: start it",
         "`lab doctor --fix` does: sudo modprobe kvm_intel",
+        "1 thing is lacking; 1 thing is less than it could be",
     ]
 
 
