@@ -175,6 +175,10 @@ def configuration(handler: Handler) -> dict[str, str]:
     }
 
 
+LOOKS = 50
+"""5 s of them."""
+
+
 def leftovers() -> str:
     """
     The shell line that lists what processes and state of Kata there are.
@@ -184,7 +188,7 @@ def leftovers() -> str:
     places = " ".join(f"{place}/*" for place in STATE)
     return (
         f'for path in {places}; do [ ! -e "$path" ] || printf \'%s \' "$path"; done\n'
-        "pgrep -af '^[^ ]*(containerd-shim-kata-v2|virtiofsd|qemu-system-[^ ]*) '\n:"
+        + _settled("pgrep -af '^[^ ]*(containerd-shim-kata-v2|virtiofsd|qemu-system-[^ ]*) '")
     )
 
 
@@ -192,8 +196,22 @@ def leftovers_of(pod: str) -> str:
     """The shell line that lists what processes and state of one sandbox there are."""
     places = " ".join(f"{place}/{pod}" for place in STATE)
     return (
-        f'for path in {places}; do [ ! -e "$path" ] || printf \'%s \' "$path"; done;'
-        f' pgrep -af -- "{pod}" || :'
+        f'for path in {places}; do [ ! -e "$path" ] || printf \'%s \' "$path"; done\n'
+        + _settled(f'pgrep -af -- "{pod}"')
+    )
+
+
+def _settled(listing: str) -> str:
+    """
+    The shell lines that print what *listing* finds once it finds the same no more, or for good.
+
+    A shim still ends itself when containerd has its answer already: kata-rs takes half a second
+    for that on an emulated node.
+    """
+    return (
+        f"looks=0; while found=$({listing}) && [ $looks -lt {LOOKS} ]; do\n"
+        "looks=$((looks + 1)); sleep 0.1; done\n"
+        'printf %s "$found"\n'
     )
 
 
