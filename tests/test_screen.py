@@ -344,3 +344,18 @@ def test_a_boot_that_is_made_again_stands_after_those_that_are_done(table: LiveS
     assert [row.boot.id for row in table._visible()] == [
         FIRST.id, SECOND.id, again.id, PLAN.order[2].id,
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize("is_terminal", [True, False])
+def test_a_long_line_is_broken_between_words_and_in_a_file_not_at_all(
+    clock: Clock, said: StringIO, *, is_terminal: bool
+) -> None:
+    console = Console(file=said, width=40, highlight=False, force_terminal=is_terminal)
+    words = "the node's kernel does not run under /dev/kvm: error"
+    assert clock.now >= 0
+
+    PlainScreen(console, total=1).say(words)
+
+    lines = [line.strip() for line in said.getvalue().splitlines()]
+    assert len(lines) == (2 if is_terminal else 1)
+    assert " ".join(lines).endswith(words)
