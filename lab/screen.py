@@ -128,7 +128,7 @@ class PlainScreen:
         with self._lock:
             self._spoke = time.monotonic()
             elapsed = format_duration(self._spoke - self._began)
-            # A file keeps each event on its line; a terminal would break one in the midst of a word.
+            # A file keeps each event on a line; a terminal would break one in the midst of a word.
             is_file = not self._console.is_terminal
             self._console.print(Text(f"[{elapsed:>11}] {clean(text)}"), soft_wrap=is_file)
 
