@@ -207,7 +207,8 @@ class KataSandbox:
         done = self.node.run(["sh", "-s"], timeout_s=STOP_TIMEOUT_S, stdin=script)
         if problem := done.stdout.rpartition("left: ")[2].strip():
             detail = done.stderr.strip()
-            raise SandboxError(f"{self.id} left {problem} behind: {detail}", remedy=REMEDY)
+            told = f"{self.id} left {problem} behind{detail and f': {detail}'}"
+            raise SandboxError(told, remedy=REMEDY)
 
     def _leftovers(self) -> str:
         """The shell lines that print what is still there; no other sandbox of Kata is."""

@@ -268,7 +268,8 @@ class PodSandbox:
         alive = "its object in the API " if asked.returncode else ""  # the kubelet starts it again
         if problem := (alive + done.stdout.rpartition("left: ")[2]).strip():
             detail = (asked.stderr + done.stderr).strip()
-            raise SandboxError(f"{self.id} left {problem} behind: {detail}", remedy=REMEDY)
+            told = f"{self.id} left {problem} behind{detail and f': {detail}'}"
+            raise SandboxError(told, remedy=REMEDY)
 
     def _stop_script(self) -> str:
         """Wait until the pod, which is deleted, runs no more; remove it, print what is left."""

@@ -284,7 +284,8 @@ class ReferenceSandbox:
         )
         if problem := left.stdout.rpartition("left: ")[2].strip():
             detail = left.stderr.strip()
-            raise SandboxError(f"{self.id} left {problem} behind: {detail}", remedy=REMEDY)
+            told = f"{self.id} left {problem} behind{detail and f': {detail}'}"
+            raise SandboxError(told, remedy=REMEDY)
 
     def _started_volume(self) -> Volume:
         if self._volume is None:

@@ -33,6 +33,13 @@ INVISIBLE = r"""() => {
 }"""
 
 
+OUT_OF_ITS_CELL = """() => [...document.querySelectorAll('#matrix td *')]
+  .filter((each) => each.getBoundingClientRect().right
+    > each.closest('td').getBoundingClientRect().right + 1)
+  .map((each) => each.className + ': ' + each.textContent.slice(0, 40))"""
+"""What of the matrix lies on another cell than its own."""
+
+
 def test_no_cell_at_all(look: Look) -> None:
     tab = look(sized(cells=0).read())
 
@@ -150,6 +157,7 @@ def test_a_very_long_line_makes_nothing_wider(
     tab.open_all()
 
     assert tab.ask("() => document.scrollingElement.scrollWidth") <= size[0]
+    assert tab.ask(OUT_OF_ITS_CELL) == []
 
 
 def test_a_value_leads_to_its_report_whatever_that_is_called(look: Look, hostile: Run) -> None:
