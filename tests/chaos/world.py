@@ -41,7 +41,8 @@ if TYPE_CHECKING:
     from pathlib import Path
     from types import ModuleType
 
-CALL_S = 0.2
+CALL_S = 0.6
+"""Of a call of libvirt that hangs. One that does not may take long, too, where much else runs."""
 SSH_S = 0.3
 CELLS = "tcfilter+virtiofs+reference,macvtap+9p+reference"
 SMOKE = ("--profile", "smoke", "--controls", "none")
