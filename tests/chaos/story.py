@@ -134,7 +134,7 @@ def _status(ended: Ended, fault: Fault, outcomes: Counter[Outcome]) -> list[str]
         Fault.CLOCK_STEP: {0},
         Fault.SSH_CUT: bench,
         Fault.NODE_KILLED: bench,
-        Fault.LIBVIRT_HANGS: {1, BENCH_FAILED, *bench},
+        Fault.LIBVIRT_HANGS: {BENCH_FAILED, *bench},
         Fault.IPERF3_KILLED: {1},
         Fault.FIO_KILLED: {1},
     }[fault]
