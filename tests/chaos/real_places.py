@@ -33,7 +33,7 @@ HEAD = """\
 
 The same story, but nothing is played: `kill -9` of the lab at each point of a run of one cell
 (macvtap+9p+reference; in rows of ten outcomes tcfilter+virtiofs+reference as well), with five of
-the lab's scenarios, on a node under emulation; then `lab gc`, and `lab matrix --resume`. The
+the lab's scenarios, on a node under emulation; then `lab gc`, and `lab matrix --resume last`. The
 emulator itself loses a guest now and then; such a boot is made again.
 
 {points}: {good} as they must be, {bad} not.
