@@ -20,6 +20,7 @@ def test_twelve_cells_in_ten_boots_are_at_most_300_kilobytes() -> None:
     assert len(html.render(run).encode()) <= 300_000
 
 
+@pytest.mark.program
 def test_forty_metrics_of_25_cells_in_20_boots_are_at_most_two_megabytes() -> None:
     run = sized(cells=25, metrics=40, boots=20).read()
 

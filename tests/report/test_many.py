@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import time
 from types import ModuleType
 from typing import TYPE_CHECKING
 
@@ -29,8 +28,7 @@ CELLS = 500
 OWN_NETWORKS = 68
 """With the six storages of guests they are what the lab's own 92 cells lack."""
 
-MOST_S = 15
-"""Of a processor; it takes one, and took fifty when each cell looked through all records."""
+pytestmark = pytest.mark.program
 
 
 @pytest.fixture
@@ -75,10 +73,8 @@ def test_500_cells_that_are_all_blocked_are_each_named_once(cells: tuple[Cell, .
 
     run = FakeRun(cells=cells, trouble=trouble).read()
 
-    began = time.process_time()
     document = parse(html.render(run))
 
-    assert time.process_time() - began < MOST_S
     assert document.one("h1").text.startswith("Nothing was measured: 0 of ")
     assert f"0 unsupported; {CELLS} failed" in document.one("h1").text
     assert "does not pass" in document.one("p", class_="state").text
