@@ -157,6 +157,14 @@ def test_a_very_long_line_makes_nothing_wider(
     tab.open_all()
 
     assert tab.ask("() => document.scrollingElement.scrollWidth") <= size[0]
+
+
+def test_why_there_is_no_value_stays_in_its_cell(look: Look) -> None:
+    """Seen of kata-rs: a word as long as a container's id made it lie on its neighbours."""
+    reason = f"boot3 left 2487 /opt/kata/bin/containerd-shim-kata-v2 -id {'d321' * 16} behind"
+    tab = look(FakeRun(trouble={"none+virtiofs+reference": Trouble(Outcome.FAIL, reason)}).read())
+
+    assert tab.page.locator("#matrix .why").count() >= 1
     assert tab.ask(OUT_OF_ITS_CELL) == []
 
 
