@@ -31,14 +31,7 @@ def findings() -> Iterator[Finding]:
     except LabError as error:
         runtimes = ", ".join(f"*+*+{runtime}" for runtime in KATA)
         for unlocks in (runtimes, _of_clusters()):
-            yield Finding(
-                subject=SUBJECT,
-                fact=error.problem,
-                state=State.LESS,
-                why=WHY,
-                unlocks=unlocks,
-                mend=error.remedy,
-            )
+            yield _lacking(error, unlocks=unlocks)
         return
     releases = {runtime: release_of(runtime) for runtime in KATA}
     for runtime, release in releases.items():
@@ -49,19 +42,23 @@ def findings() -> Iterator[Finding]:
     yield _cluster(artefacts)
 
 
+def _lacking(error: LabError, *, unlocks: str) -> Finding:
+    return Finding(
+        subject=SUBJECT,
+        fact=error.problem,
+        state=State.LESS,
+        why=WHY,
+        unlocks=unlocks,
+        mend=error.remedy,
+    )
+
+
 def _cluster(artefacts: Artefacts) -> Finding:
     unlocks = _of_clusters()
     try:
         parts = ClusterParts.of(artefacts)
     except ArtefactError as error:
-        return Finding(
-            subject=SUBJECT,
-            fact=error.problem,
-            state=State.LESS,
-            why=WHY,
-            unlocks=unlocks,
-            mend=error.remedy,
-        )
+        return _lacking(error, unlocks=unlocks)
     what = "a cluster" if parts.has_calico else "a cluster without Calico"
     wanted = (*parts.carried, *filter(None, [artefacts.lock.find(CRICTL)]))
     return _finding(artefacts, what, wanted, unlocks=unlocks)
