@@ -6,7 +6,7 @@ import time
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Self
 
-from lab.errors import ProvisionError
+from lab.errors import LabError, ProvisionError
 from lab.wait import pause
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ class Server:
             self._start()
         try:
             yield
-        except Exception as error:
+        except (LabError, AssertionError) as error:
             if self._has_ended(within_s=GRACE_S):
                 raise ProvisionError(
                     f"{self._argv[0]}, which serves port {self._port} of {self._node.name}, ended",

@@ -167,7 +167,7 @@ def test_a_program_that_is_still_there_is_a_leak() -> None:
         ("bridge kata-lab0", True),
         ("tap vnet3: kata-lab", True),
         (f"port tcp 127.0.0.1:22: qemu-system-x86_64 -name guest={LAB}-node-1", True),
-        ("port tcp 127.0.0.1:80: /root/kata-lab/.nox/dev/bin/python -m http.server", False),
+        ("port tcp 127.0.0.1:80: /src/kata-lab/.nox/dev/bin/python -m http.server", False),
         ("port tcp 127.0.0.1:80: python kata-lab/serve.py", False),
         ("port tcp 127.0.0.1:80: /src/kata-lab-fork/.venv/bin/python", False),
         ("mount /srv/kata-lab", False),
