@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from lab import command
 from lab.errors import CommandError, ProvisionError
+from lab.ports import LOOPBACK, PORT_TRIES, free_port
 from lab.questions import host_through
 from lab.wait import Pending, wait_for
 
@@ -180,6 +181,28 @@ class Node:
         local.unlink(missing_ok=True)
         argv = self.access.ssh("-O", "forward", "-L", f"{local}:{remote}")
         command.run(argv, timeout_s=QUESTION_TIMEOUT_S)
+
+    def forward_port(self, port: int) -> int:
+        """
+        Make the node's TCP *port* reachable on a free one of 127.0.0.1, and return that one.
+
+        It ends with the shared connection.
+
+        Raises:
+            CommandError: if ssh cannot have a port.
+        """
+        for attempt in range(1, PORT_TRIES + 1):
+            own = free_port()
+            way = f"{LOOPBACK}:{own}:{LOOPBACK}:{port}"
+            argv = self.access.ssh("-O", "forward", "-L", way)
+            try:
+                command.run(argv, timeout_s=QUESTION_TIMEOUT_S)
+            except CommandError:
+                if attempt == PORT_TRIES:
+                    raise
+            else:
+                return own
+        raise AssertionError("unreachable: the last attempt raises")
 
     def unforward(self, remote: str, local: Path) -> None:
         """Undo :meth:`forward`; one that is gone already is fine."""

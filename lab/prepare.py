@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from lab import node_scripts
 from lab.cluster import artefact_disk, cluster_up, kube_node
+from lab.cluster.api import Api
 from lab.cluster.cluster_up import ClusterNodes
 from lab.disks import PRIVATE, Disks, make_empty, make_overlay
 from lab.files import locked, put_in_place, remove, state_dir
@@ -118,16 +119,18 @@ def activate(lab: Lab, topology: Topology, kit: Kit | None = None) -> None:
     }
     _run(lab, scripts)
     if kit and kit.cluster:
-        nodes = ClusterNodes.of(topology, lab.nodes)
+        nodes = ClusterNodes.of(topology, lab.nodes, kit.kubectl)
         cluster_up.start(nodes, has_calico=kit.cluster.has_calico)
 
 
 def setting(topology: Topology, images: Images, lab: Lab, kit: Kit | None = None) -> Setting:
     """What the sandboxes of a *lab* are started from."""
     is_emulated = lab.record.accelerator is Accelerator.TCG
+    control_plane = lab.nodes[topology.control_plane.name]
     return Setting(
         node=lab.nodes[topology.node.name],
-        control_plane=lab.nodes[topology.control_plane.name],
+        control_plane=control_plane,
+        api=Api(control_plane, kit.kubectl) if kit and kit.cluster else None,
         topology=topology,
         image=images.workload.reference,
         layer=images.workload.layer,
@@ -161,7 +164,8 @@ def _prepare(start: Start, scripts: Mapping[str, str], kit: Kit | None) -> None:
     with taken_down_after(lab.folder):
         _run(lab, scripts)
         if kit and kit.cluster:
-            cluster_up.make(ClusterNodes.of(start.topology, lab.nodes), start.topology, kit.cluster)
+            nodes = ClusterNodes.of(start.topology, lab.nodes, kit.kubectl)
+            cluster_up.make(nodes, start.topology, kit.cluster)
         _run(lab, dict.fromkeys(scripts, node_scripts.FORGET))
         power_off(lab)
 

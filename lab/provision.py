@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -17,10 +16,11 @@ from lab.labs import LEDGER, LabRecord, console_tail, new_folder, write_record
 from lab.ledger import Entry, Kind, Ledger
 from lab.machine import domain_spec, machines
 from lab.node import Access, Node
+from lab.ports import PORT_TRIES, free_port
 from lab.takedown import taken_down_on_failure
 from lab.virt import domain
 from lab.virt.connection import connected, default_uri
-from lab.virt.xml import LOOPBACK, Accelerator, Ownership, domain_xml
+from lab.virt.xml import Accelerator, Ownership, domain_xml
 from lab.wait import Pending, wait_for
 
 if TYPE_CHECKING:
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 
     from lab.machine import Machine, Start
 
-PORT_TRIES = 3
 POWER_OFF_TIMEOUT_S = 120.0
 SSH_DEADLINE_S = {Accelerator.KVM: 60.0, Accelerator.TCG: 240.0}
 """For each node: all share the processors of one machine."""
@@ -139,7 +138,7 @@ def _start_domain(machine: Machine, start: Start, record: LabRecord, ledger: Led
     with connected(record.uri) as connection:
         confined_by = domain.confined_by(connection) if start.emulator else None
         for attempt in range(1, PORT_TRIES + 1):
-            port = _free_port()
+            port = free_port()
             ledger.record(Entry(kind=Kind.PORT, name=f"{port}/tcp"))
             spec = domain_spec(machine, start, whose=whose, ssh_port=port, confined_by=confined_by)
             try:
@@ -162,10 +161,3 @@ def _wait_for_ssh(node: Node, start: Start) -> None:
     except LabError as error:
         error.add_note("its console ends:\n" + console_tail(console))
         raise
-
-
-def _free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind((LOOPBACK, 0))
-        port: int = listener.getsockname()[1]
-        return port

@@ -11,7 +11,8 @@ import socket
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
-from lab.virt.xml import LOOPBACK, DataLink
+from lab.ports import LOOPBACK
+from lab.virt.xml import DataLink
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

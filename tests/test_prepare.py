@@ -142,7 +142,8 @@ def test_each_node_is_made_ready_before_the_cluster_is_started(
 
     prepare.activate(lab_of(Accelerator.KVM, worker, control), PAIR, cluster)
 
-    assert started == [cluster_up.ClusterNodes(control_plane=control, workers=(worker,))]
+    (nodes,) = started
+    assert (nodes.control_plane, nodes.workers) == (control, (worker,))
     assert GIB_16 in worker.ran[0]
     assert GIB_16 not in control.ran[0]
 

@@ -7,13 +7,16 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from lab.cluster import diagnosis, kube_node, state
+from lab.cluster.api import Api
 from lab.cluster.kubeadm import Invitation
+from lab.decode import quoted
 from lab.errors import ClusterError, CommandError, NotReadyError
 from lab.together import together
 from lab.wait import Pending, wait_for
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
     from lab.cluster.parts import ClusterParts
     from lab.node import Node
@@ -28,23 +31,28 @@ ASK_TIMEOUT_S = 120.0
 END_TIMEOUT_S = 240.0
 FIRST = ("etcd", "kube-apiserver")
 """What the API needs; the rest is started after it."""
-EVERY_S = 4.0
-"""kubectl is a large program: on an emulated node it would keep the API from starting."""
+READY = ("get", "--raw", "/readyz")
+EVERY_S = 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClusterNodes:
     """The nodes of a cluster, up or about to be."""
 
-    control_plane: Node
+    api: Api
     workers: tuple[Node, ...] = ()
     """The others; none where the control plane's node is worker too."""
 
+    @property
+    def control_plane(self) -> Node:
+        """The one that the API is on."""
+        return self.api.node
+
     @classmethod
-    def of(cls, topology: Topology, nodes: Mapping[str, Node]) -> ClusterNodes:
+    def of(cls, topology: Topology, nodes: Mapping[str, Node], kubectl: Path) -> ClusterNodes:
         """Tell the *nodes*, by name, apart by what *topology* has them for."""
         return cls(
-            control_plane=nodes[topology.control_plane.name],
+            api=Api(nodes[topology.control_plane.name], kubectl),
             workers=tuple(nodes[worker.name] for worker in topology.workers),
         )
 
@@ -87,17 +95,14 @@ def start(nodes: ClusterNodes, *, has_calico: bool) -> None:
     Raises:
         ClusterError: if it does not come up, with the component that fails and its last words.
     """
-    _run(
-        nodes.control_plane,
-        kube_node.START,
-        "the API does not come up",
-        timeout_s=START_TIMEOUT_S,
-        among=FIRST,
-    )
+    first = nodes.control_plane
+    _run(first, kube_node.START, "the kubelet does not start", timeout_s=START_TIMEOUT_S)
+    _wait_for_api(nodes.api)
+    _run(first, kube_node.START_LATER, "the rest cannot be started", timeout_s=START_TIMEOUT_S)
     for worker in nodes.workers:
         _run(
             worker,
-            kube_node.START_WORKER,
+            kube_node.START,
             "the worker does not start",
             timeout_s=START_TIMEOUT_S,
             among=diagnosis.OF_WORKERS,
@@ -108,12 +113,12 @@ def start(nodes: ClusterNodes, *, has_calico: bool) -> None:
 def wait_until_up(nodes: ClusterNodes, *, has_calico: bool) -> None:
     """Wait until the API answers, and what it says of nodes and pods is good and of today."""
     first, count = nodes.control_plane, 1 + len(nodes.workers)
-    questions = state.questions(kube_node.KUBECTL)
     components = diagnosis.COMPONENTS if has_calico else diagnosis.OWN
+    booted = first.script(state.BOOTED, timeout_s=ASK_TIMEOUT_S)
 
     def probe() -> None:
-        answers = first.gather(questions, timeout_s=ASK_TIMEOUT_S)
-        if lack := state.lacks(answers, nodes=count, components=components):
+        answer = nodes.api.ask(state.QUESTION, timeout_s=ASK_TIMEOUT_S)
+        if lack := state.lacks(answer, booted=booted, nodes=count, components=components):
             raise Pending(lack)
 
     try:
@@ -126,6 +131,24 @@ def wait_until_up(nodes: ClusterNodes, *, has_calico: bool) -> None:
         )
     except NotReadyError as error:
         raise diagnosis.explained(first, error.problem, workers=nodes.workers) from error
+
+
+def _wait_for_api(api: Api) -> None:
+    def probe() -> None:
+        said = api.ask(READY, timeout_s=ASK_TIMEOUT_S)
+        if said.strip() != "ok":
+            raise Pending(f"it says {quoted(said)}")
+
+    try:
+        wait_for(
+            f"the API on {api.node.name}",
+            probe,
+            timeout_s=START_TIMEOUT_S,
+            every_s=EVERY_S,
+            remedy="read what its components say",
+        )
+    except NotReadyError as error:
+        raise diagnosis.explained(api.node, error.problem, among=FIRST) from error
 
 
 def _join(node: Node, script: str) -> None:

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from lab.matrix import Cell
 
 CRICTL = "crictl"
+KUBECTL = "kubectl"
 _PAUSE = re.compile(r"(.*/)?pause:.+")
 
 
@@ -89,6 +90,11 @@ class Kit:
             if _PAUSE.fullmatch(artefact.name):
                 return artefact
         raise _lacks(self.artefacts, "image of the pause container")
+
+    @property
+    def kubectl(self) -> Path:
+        """The program by which this machine speaks to a cluster: the one that its nodes have."""
+        return self.artefacts.path(KUBECTL)
 
     @property
     def handlers(self) -> tuple[Handler, ...]:

@@ -27,7 +27,7 @@ MANIFESTS = "/etc/kubernetes/manifests"
 """Whose pods the kubelet runs by itself."""
 ADMIN = "/etc/kubernetes/admin.conf"
 KUBECTL = f"kubectl --kubeconfig {ADMIN}"
-CREATE = "create --validate=false"
+CREATE = ("create", "--validate=false")
 """Not apply, and without kubectl's own validation: for either the API first puts its whole
 description together, which takes it long on an emulated node. It validates all the same."""
 INIT_LOG = "/var/log/kubeadm-init.log"
@@ -45,23 +45,17 @@ kubeadm join --config {FOLDER}/join.yaml \
 --ignore-preflight-errors=SystemVerification >{JOIN_LOG} 2>&1
 """
 APPLY = f"""\
-{KUBECTL} {CREATE} -f {FOLDER}/objects.json >/dev/null
-[ ! -e {FOLDER}/calico.json ] || {KUBECTL} {CREATE} -f {FOLDER}/calico.json >/dev/null
+{KUBECTL} {" ".join(CREATE)} -f {FOLDER}/objects.json >/dev/null
+[ ! -e {FOLDER}/calico.json ] || {KUBECTL} {" ".join(CREATE)} -f {FOLDER}/calico.json >/dev/null
 """
 LATER = ("kube-controller-manager.yaml", "kube-scheduler.yaml")
-START = f"""\
-systemctl start kubelet
-until {KUBECTL} get --raw /readyz >/dev/null 2>&1; do sleep 3; done
-mv {FOLDER}/later/* {MANIFESTS}/
+START = "systemctl start kubelet\n"
+"""Not by systemd at boot: containerd's disk is made of parts first."""
+START_LATER = f"mv {FOLDER}/later/* {MANIFESTS}/\n"
 """
-"""
-The kubelet not by systemd at boot: containerd's disk is made of parts first.
-
-The API alone at first: the controller manager gives it 10 s and then ends, to be started again
+Once the API answers: the controller manager gives it 10 s and then ends, to be started again
 and again while the API itself lacks the processor on a node that is emulated.
 """
-START_WORKER = "systemctl start kubelet\n"
-"""Once the API answers."""
 END_WORKER = f"""\
 rm -f {FOLDER}/join.yaml {JOIN_LOG}
 systemctl stop kubelet

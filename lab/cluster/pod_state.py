@@ -11,7 +11,9 @@ from lab.cluster.objects import NAMESPACE
 from lab.decode import DecodeError, json_as, quoted
 
 KUBECTL_LAB = f"{KUBECTL} --namespace {NAMESPACE}"
-QUESTION = f"{KUBECTL_LAB} get pods,events -o json"
+"""kubectl on the control plane's node, for a person and for what is kept of a failure."""
+QUESTION = ("get", "pods,events", "-o", "json")
+"""What to ask kubectl of pods."""
 FAILURES = frozenset({"FailedCreatePodSandBox", "Failed", "FailedMount", "BackOff"})
 """Reasons of events after which the kubelet would only try the same again."""
 
@@ -91,9 +93,9 @@ def read(answer: str, *, name: str) -> PodState:
     )
 
 
-def events_question(name: str) -> str:
-    """The shell line that lists the events of the pod called *name*."""
-    return f"{KUBECTL_LAB} get events --field-selector involvedObject.name={name}"
+def events_question(name: str) -> tuple[str, ...]:
+    """What to ask kubectl for the events of the pod called *name*."""
+    return ("get", "events", "--field-selector", f"involvedObject.name={name}")
 
 
 def _items(answer: str) -> list[_Item]:

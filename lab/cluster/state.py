@@ -11,12 +11,14 @@ from lab.cluster.objects import NAMESPACE
 from lab.decode import DecodeError, json_as, quoted
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable
 
 ON_EACH_NODE = ("kube-proxy", "calico-node")
 """The components of which every node has a pod."""
-BOOTED = "boot time"
-STATE = "nodes and pods"
+BOOTED = "sed -n 's/^btime //p' /proc/stat"
+"""The shell line that says when a node has started, in seconds since 1970 by its own clock."""
+QUESTION = ("get", "nodes,pods", "--all-namespaces", "-o", "json")
+"""What to ask kubectl."""
 
 
 Moment = Annotated[datetime, msgspec.Meta(tz=True)]
@@ -64,28 +66,20 @@ class _List(msgspec.Struct):
     items: list[_Item]
 
 
-def questions(kubectl: str) -> dict[str, str]:
-    """What to ask the control plane's node: shell lines, by name."""
-    return {
-        BOOTED: "sed -n 's/^btime //p' /proc/stat",
-        STATE: f"{kubectl} get nodes,pods --all-namespaces -o json",
-    }
-
-
-def lacks(answers: Mapping[str, str], *, nodes: int, components: Iterable[str]) -> str:
+def lacks(answer: str, *, booted: str, nodes: int, components: Iterable[str]) -> str:
     """
-    Say what the cluster still lacks; nothing if it is up.
+    Say what the cluster still lacks by the *answer* to :data:`QUESTION`; nothing if it is up.
 
-    A prepared cluster remembers what it was before the node started: what is older than the
-    boot is not true any more. A new one has yet to make the pods of some *components*.
+    A prepared cluster remembers what it was before the node started: what is older than when it
+    *booted* is not true any more. A new one has yet to make the pods of some *components*.
     """
     try:
-        since = float(answers[BOOTED])
-        items = json_as(answers[STATE], _List).items
+        since = float(booted)
+        items = json_as(answer, _List).items
     except DecodeError:
-        return f"the API does not answer: {_last_line(answers[STATE])}"
+        return f"the API does not answer: {_last_line(answer)}"
     except ValueError:
-        return f"the node does not say when it has started: {_last_line(answers[BOOTED])}"
+        return f"the node does not say when it has started: {_last_line(booted)}"
     ready = [item for item in items if item.kind == "Node" and _is_ready_node(item, since)]
     if len(ready) < nodes:
         return f"{len(ready)} of {nodes} nodes are Ready"

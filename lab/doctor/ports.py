@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lab.doctor.finding import EVERY_CELL, Finding, State
-from lab.virt.xml import LOOPBACK
+from lab.ports import LOOPBACK
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -1,15 +1,14 @@
 """
 A sandbox that is a pod of Kubernetes: asked for by kubectl, and told to run by ``kubectl exec``.
 
-kubectl runs where the control plane is. That is why testinfra's own kubectl backend is not
-used: it runs kubectl where testinfra runs. What is in effect is read on the pod's own node, by the
-code that reads it of Kata without Kubernetes, and of the runc that the lab starts itself.
+kubectl runs on this machine (:mod:`lab.cluster.api`). What is in effect is read on the pod's own
+node, by the code that reads it of Kata without Kubernetes, and of the runc that the lab starts
+itself.
 """
 
 from __future__ import annotations
 
 import itertools
-import shlex
 import time
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -18,7 +17,6 @@ from typing import TYPE_CHECKING, Protocol
 from lab.cluster import cri_pod, documents, objects, pod_state
 from lab.cluster.cri_node import CTR, PODS, announcement
 from lab.cluster.kube_node import CREATE
-from lab.cluster.pod_state import KUBECTL_LAB
 from lab.errors import CommandError, LabError, NotReadyError, SandboxError
 from lab.matrix import KATA
 from lab.network import MODELS
@@ -87,7 +85,9 @@ class PodSandbox:
         self.cell = cell
         self.id = name
         self.node = setting.node
-        self._control_plane = setting.control_plane
+        if setting.api is None:
+            raise ValueError(f"{name} is to be a pod, and there is no cluster")
+        self._api = setting.api
         self.ready_s = 0.0
         self.expected = MODELS[cell.network].EXPECTED if cell.runtime in KATA else RUNCS
         self.pod: Pod = pods.custom(name, number)
@@ -118,11 +118,11 @@ class PodSandbox:
         document = self._describe(
             self._handler, name=self.id, node=self.node.name, image=self._image
         )
-        created = (
-            f"{KUBECTL_LAB} {CREATE} -f - >/dev/null <<'POD'\n"
-            f"{documents.for_kubectl([document])}POD\n"
+        self._api.run(
+            [*CREATE, "-f", "-"],
+            timeout_s=APPLY_TIMEOUT_S,
+            stdin=documents.for_kubectl([document]),
         )
-        self._control_plane.script(created, timeout_s=APPLY_TIMEOUT_S)
         self._wait_until_ready(restarts=0)
         self.run(["true"], timeout_s=QUESTIONS_TIMEOUT_S)
         self.ready_s = time.monotonic() - started
@@ -157,7 +157,7 @@ class PodSandbox:
         # kubectl's end is not the program's: that has a deadline of its own.
         limited = ["timeout", "-s", "KILL", f"{timeout_s:g}", *argv]
         fed = ["sh", "-c", 'printf %s "$0" | "$@"', stdin, *limited] if stdin else limited
-        done = self._control_plane.run([*self._exec(), *fed], timeout_s=timeout_s, check=False)
+        done = self._api.run([*self._exec(), *fed], timeout_s=timeout_s, check=False)
         if done.returncode and EXITED not in done.stderr:
             problem = f"{self.id} cannot be told to run {argv[0]}: {done.stderr.strip()}"
             raise SandboxError(problem, remedy=REMEDY)
@@ -169,14 +169,14 @@ class PodSandbox:
     def run_in(self, container: str, argv: Sequence[str], *, timeout_s: float) -> Completed:
         """Run *argv* in another *container* of the pod; that it fails is no error."""
         line = [*self._exec(container=container), *argv]
-        return self._control_plane.run(line, timeout_s=timeout_s, check=False)
+        return self._api.run(line, timeout_s=timeout_s, check=False)
 
     @contextmanager
     def background(self, argv: Sequence[str], *, listening: int | None = None) -> Iterator[None]:
         """Run *argv* in it beside the block; with *listening*, wait for that port first."""
         pid_file = f"/tmp/lab-{next(self._programs)}.pid"  # noqa: S108 - the container's own
         script = f'echo $$ >{pid_file}; exec "$@"'
-        with self._control_plane.background([*self._exec(), "sh", "-c", script, "sh", *argv]):
+        with self._api.background([*self._exec(), "sh", "-c", script, "sh", *argv]):
             try:
                 if listening is not None:
                     wait = listening_script(listening)
@@ -216,11 +216,9 @@ class PodSandbox:
         kata = running.kata
         on_node = kata.on_node if kata else runc_pod.on_node(self.pod, running.pod_id)
         inside = kata_evidence.IN_GUEST if kata else runc_pod.INSIDE
-        runtime_class = f"{KUBECTL_LAB} get pod {self.id} -o jsonpath={{.spec.runtimeClassName}}"
+        runtime_class = ["get", "pod", self.id, "-o", "jsonpath={.spec.runtimeClassName}"]
         answers = {
-            **self._control_plane.gather(
-                {RUNTIME_CLASS: runtime_class}, timeout_s=QUESTIONS_TIMEOUT_S
-            ),
+            RUNTIME_CLASS: self._api.ask(runtime_class, timeout_s=QUESTIONS_TIMEOUT_S),
             **self.node.gather(on_node, timeout_s=QUESTIONS_TIMEOUT_S),
             **self.gather(inside, timeout_s=QUESTIONS_TIMEOUT_S),
         }
@@ -247,9 +245,8 @@ class PodSandbox:
             " + SYSLOG_IDENTIFIER=virtiofsd + _SYSTEMD_UNIT=containerd.service"
             f" | tail -c {LOG_TAIL_BYTES}"
         )
-        events = {"events": pod_state.events_question(self.id)}
         return (
-            self._control_plane.gather(events, timeout_s=QUESTIONS_TIMEOUT_S)["events"]
+            self._api.ask(pod_state.events_question(self.id), timeout_s=QUESTIONS_TIMEOUT_S)
             + self.node.gather({"log": log}, timeout_s=QUESTIONS_TIMEOUT_S)["log"]
         )
 
@@ -260,9 +257,10 @@ class PodSandbox:
         Raises:
             SandboxError: if something of it is still there afterwards.
         """
-        delete = f"{KUBECTL_LAB} delete pod {self.id} --ignore-not-found --wait=false >/dev/null\n"
-        asked = self._control_plane.run(
-            ["sh", "-s"], timeout_s=STOP_TIMEOUT_S, check=False, stdin=delete
+        asked = self._api.run(
+            ["delete", "pod", self.id, "--ignore-not-found", "--wait=false"],
+            timeout_s=STOP_TIMEOUT_S,
+            check=False,
         )
         done = self.node.run(["sh", "-s"], timeout_s=STOP_TIMEOUT_S, stdin=self._stop_script())
         alive = "its object in the API " if asked.returncode else ""  # the kubelet starts it again
@@ -352,13 +350,12 @@ class PodSandbox:
         return self._started
 
     def _state(self) -> PodState:
-        question = {"pod": pod_state.QUESTION}
-        answers = self._control_plane.gather(question, timeout_s=APPLY_TIMEOUT_S)
-        return pod_state.read(answers["pod"], name=self.id)
+        said = self._api.ask(pod_state.QUESTION, timeout_s=APPLY_TIMEOUT_S)
+        return pod_state.read(said, name=self.id)
 
     def _exec(self, *, container: str = objects.CONTAINER) -> list[str]:
         pod = [self.id, "--container", container]
-        return [*shlex.split(KUBECTL_LAB), "exec", *pod, "--"]
+        return ["exec", *pod, "--"]
 
     def _answer(self, line: str) -> Completed:
         return self.run(["sh", "-c", line], timeout_s=QUESTIONS_TIMEOUT_S, check=False)

@@ -12,6 +12,7 @@ from lab.errors import SandboxError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from lab.cluster.api import Api
     from lab.cluster.handler import Handler
     from lab.matrix import Cell
     from lab.node import Node
@@ -32,7 +33,7 @@ class Setting:
     node: Node
     """The one that is measured: sandboxes run on it, and what is in effect is read there."""
     control_plane: Node
-    """The one where kubectl is and a pod is asked for; the same one where there is but one."""
+    """The one whose API is asked for pods; the same one where there is but one."""
     topology: Topology
     image: str
     """The workload image's name in containerd."""
@@ -47,6 +48,8 @@ class Setting:
     """Which of containerd's handlers starts a cell of Kata's, or any cell as a pod."""
     has_calico: bool = False
     """Whether pods get their network from Calico, not from the lab's own CNI plugin."""
+    api: Api | None = None
+    """The cluster's, where sandboxes are pods."""
     locked_images: Mapping[str, str] = field(default_factory=dict)
     """By name: the digest of the manifest of each container image that the node may run."""
     locked_programs: Mapping[str, str] = field(default_factory=dict)
@@ -59,7 +62,7 @@ class Setting:
 
     @property
     def is_single(self) -> bool:
-        """Whether kubectl, if there is one, is on the node that is measured."""
+        """Whether the node that is measured is all that there is."""
         return self.control_plane is self.node
 
 

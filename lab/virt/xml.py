@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from lab import decode
+from lab.ports import LOOPBACK
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -17,7 +18,6 @@ QEMU_NAMESPACE = "http://libvirt.org/schemas/domain/qemu/1.0"
 LAB_NAMESPACE = "https://kata-lab.invalid/domain/1"
 MANAGEMENT_MAC = "52:54:00:6b:61:74"
 """By which a node knows the interface, whatever other ones it has."""
-LOOPBACK = "127.0.0.1"
 MANAGEMENT_SLOT = "0x10"
 """A PCI slot of the root complex above those that libvirt hands out by itself."""
 TRANSLATION_CACHE_MIB = 1024

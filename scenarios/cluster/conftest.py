@@ -1,4 +1,4 @@
-"""What the scenarios of a cluster ask for: kubectl, and objects beside the sandbox."""
+"""What the scenarios of a cluster ask for: its API, and objects beside the sandbox."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ from lab import posix
 from lab.bench import NotMeasuredError
 from lab.cluster import documents, objects
 from lab.cluster.kube_node import CREATE
-from lab.cluster.pod_state import KUBECTL_LAB
 from lab.errors import LabError, told
 from lab.outcome import Outcome
 from lab.plan import PEER
@@ -24,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from lab.bench import Bench
+    from lab.cluster.api import Api
     from lab.cluster.documents import Document
     from lab.node import Node
     from lab.runtime.sandbox import Sandbox
@@ -51,9 +51,10 @@ def need_two_nodes(bench: Bench) -> None:
 
 
 @pytest.fixture(scope="session")
-def control_plane(bench: Bench) -> Node:
-    """The node where kubectl is; it is the measured one where that is the only one."""
-    return bench.setting.control_plane
+def api(bench: Bench) -> Api:
+    """The cluster's API; these scenarios are of a cluster."""
+    assert bench.setting.api is not None
+    return bench.setting.api
 
 
 @pytest.fixture(scope="session")
@@ -74,25 +75,24 @@ def far_peer(bench: Bench) -> Iterator[PodSandbox]:
 
 
 @contextmanager
-def existing(control_plane: Node, document: Document) -> Iterator[str]:
+def existing(api: Api, document: Document) -> Iterator[str]:
     """Have an object while the block runs; hand out what kubectl calls it."""
     name = f"{document['kind'].lower()}/{document['metadata']['name']}"
     text = documents.for_kubectl([document])
-    create = f"{KUBECTL_LAB} {CREATE} -f - >/dev/null <<'LAB'\n{text}LAB\n"
-    control_plane.script(create, timeout_s=TIMEOUT_S)
+    api.run([*CREATE, "-f", "-"], timeout_s=TIMEOUT_S, stdin=text)
     try:
         yield name
     finally:
-        control_plane.script(f"{KUBECTL_LAB} delete {name} >/dev/null\n", timeout_s=TIMEOUT_S)
+        api.run(["delete", name], timeout_s=TIMEOUT_S)
 
 
 @pytest.fixture(scope="session")
-def peer_service(peer: Sandbox, node: Node, control_plane: Node) -> Iterator[str]:
+def peer_service(peer: Sandbox, node: Node, api: Api) -> Iterator[str]:
     """The address of a service before the second sandbox, once the node knows of it."""
     document = objects.service(name=SERVICE, sandbox=peer.id, port=SERVICE_PORT)
-    with existing(control_plane, document) as name:
-        ask = f"{KUBECTL_LAB} get {name} -o jsonpath={{.spec.clusterIP}}"
-        address = control_plane.script(ask, timeout_s=TIMEOUT_S).strip()
+    with existing(api, document) as name:
+        ask = ["get", name, "-o", "jsonpath={.spec.clusterIP}"]
+        address = api.run(ask, timeout_s=TIMEOUT_S).stdout.strip()
 
         def probe() -> str:
             rules = node.script("iptables-save -t nat", timeout_s=TIMEOUT_S)

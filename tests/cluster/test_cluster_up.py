@@ -13,7 +13,7 @@ from lab.errors import ClusterError, told
 from lab.loader import load_topology
 from tests.cluster import built, recorded
 from tests.cluster.specimens import CA_HASH, SAID
-from tests.runtime.fake_node import FakeNode, completed, gathered
+from tests.runtime.fake_node import FakeApi, FakeNode, completed, gathered
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -22,16 +22,16 @@ if TYPE_CHECKING:
 
 SINGLE = load_topology("k8s-single")
 PAIR = load_topology("k8s-calico-kata")
-UP = gathered(
-    {state.BOOTED: f"{recorded.BOOTED}\n", state.STATE: recorded.text("nodes-and-pods.json")}
-)
-DOWN = gathered({state.BOOTED: "1\n", state.STATE: "connection refused\n"})
+UP = recorded.text("nodes-and-pods.json")
+DOWN = completed(status=1, stderr="connection refused\n")
 
 
 @pytest.fixture
 def node(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeNode:
     monkeypatch.setattr(cluster_up, "EVERY_S", 0.0)
     fake = FakeNode(tmp_path)
+    fake.reply(state.BOOTED, f"{recorded.BOOTED}\n")
+    fake.reply("get --raw /readyz", "ok")
     fake.reply("get nodes,pods", UP)
     fake.reply(
         "is-active",
@@ -45,7 +45,7 @@ def node(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeNode:
 @pytest.fixture
 def single(node: FakeNode) -> ClusterNodes:
     """A cluster of the one node."""
-    return ClusterNodes(control_plane=node)
+    return ClusterNodes(api=FakeApi(node))
 
 
 @pytest.fixture
@@ -63,8 +63,7 @@ def up(*nodes: str) -> str:
         if item["kind"] == "Node" or item["metadata"]["name"].startswith("kube-proxy")
     ]
     others = [item for item in items if item not in everywhere]
-    text = json.dumps({"items": [*others, *(everywhere * len(nodes))]})
-    return gathered({state.BOOTED: f"{recorded.BOOTED}\n", state.STATE: text})
+    return json.dumps({"items": [*others, *(everywhere * len(nodes))]})
 
 
 @pytest.fixture
@@ -78,7 +77,7 @@ def worker(tmp_path: Path, node: FakeNode) -> FakeNode:
 
 @pytest.fixture
 def pair(node: FakeNode, worker: FakeNode) -> ClusterNodes:
-    return ClusterNodes.of(PAIR, {"control-1": node, "worker-1": worker})
+    return ClusterNodes(api=FakeApi(node), workers=(worker,))
 
 
 def test_a_cluster_is_made_waited_for_and_ended(
@@ -87,16 +86,31 @@ def test_a_cluster_is_made_waited_for_and_ended(
     cluster_up.make(single, SINGLE, parts)
 
     steps = [text for text in node.ran if "get nodes,pods" not in text]
-    assert steps == [kube_node.INIT, kube_node.APPLY, kube_node.END]
+    assert steps == [kube_node.INIT, kube_node.APPLY, state.BOOTED, kube_node.END]
 
 
 def test_a_prepared_one_is_started_and_waited_for(node: FakeNode, single: ClusterNodes) -> None:
-    node.reply("get nodes,pods", iter([DOWN, UP]))
+    node.reply("get --raw /readyz", iter(["[+]ping ok", "ok"]))
+    node.reply("get nodes,pods", iter([up(), UP]))
 
     cluster_up.start(single, has_calico=False)
 
-    assert node.ran[0] == kube_node.START
-    assert len(node.ran) == 3
+    api = [text for text in node.ran if text.startswith("kubectl")]
+    assert [node.ran[0], *node.ran[3:5]] == [kube_node.START, kube_node.START_LATER, state.BOOTED]
+    assert [node.ran[1:3], node.ran[5:]] == [api[:2], api[2:]]
+    assert len(api) == 4
+
+
+def test_an_api_that_never_answers_is_explained(
+    node: FakeNode, single: ClusterNodes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cluster_up, "START_TIMEOUT_S", 0.5)
+    node.reply("get --raw /readyz", completed(status=1, stderr="connection refused\n"))
+
+    with pytest.raises(ClusterError, match=r"the API on .* not ready .*connection refused"):
+        cluster_up.start(single, has_calico=False)
+
+    assert kube_node.START_LATER not in node.ran
 
 
 def test_one_with_calico_is_not_up_without_it(
@@ -156,7 +170,7 @@ def test_a_workers_kubelet_is_started_once_the_api_answers(
     cluster_up.start(pair, has_calico=False)
 
     assert node.ran[0] == kube_node.START
-    assert worker.ran == [kube_node.START_WORKER]
+    assert worker.ran == [kube_node.START]
 
 
 @pytest.mark.usefixtures("worker")

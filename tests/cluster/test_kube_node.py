@@ -112,7 +112,7 @@ def test_every_script_is_one_that_a_shell_understands(tmp_path: Path) -> None:
         kube_node.layout_script(kit, PAIR, PAIR.node),
         kube_node.making(PAIR, kube_node.parts_of(kit)),
         kube_node.INVITATION,
-        kube_node.START_WORKER,
+        kube_node.START_LATER,
     )
 
     done = subprocess.run(

@@ -15,8 +15,8 @@ ITEMS = recorded.data("nodes-and-pods.json")["items"]
 
 
 def lacks(items: list[dict[str, Any]], *, booted: float = recorded.BOOTED, nodes: int = 1) -> str:
-    answers = {state.BOOTED: f"{booted}\n", state.STATE: json.dumps({"items": items})}
-    return state.lacks(answers, nodes=nodes, components=diagnosis.OWN)
+    answer = json.dumps({"items": items})
+    return state.lacks(answer, booted=f"{booted}\n", nodes=nodes, components=diagnosis.OWN)
 
 
 def changed(name: str, change: Callable[[dict[str, Any]], object]) -> list[dict[str, Any]]:
@@ -83,9 +83,7 @@ def test_a_sandbox_that_is_not_ready_is_no_part_of_the_cluster() -> None:
     ],
 )
 def test_an_api_that_does_not_answer_is_quoted(said: str, told: str) -> None:
-    answers = {state.BOOTED: "1\n", state.STATE: said}
-
-    lack = state.lacks(answers, nodes=1, components=())
+    lack = state.lacks(said, booted="1\n", nodes=1, components=())
 
     assert lack.startswith("the API does not answer: ")
     assert told in lack

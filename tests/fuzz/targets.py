@@ -185,7 +185,6 @@ KATA = {
     kata_evidence.NODE_BOOT: "1\n",
     kata_evidence.GUEST_BOOT: "2\n",
 }
-CLUSTER = {state.BOOTED: f"{recorded.BOOTED}\n", state.STATE: recorded.text("nodes-and-pods.json")}
 BUCKET = '[{"kind":"tbf","handle":"8001:","root":true,"options":{"rate":25000000,"burst":65536}}]'
 OPTIONS = {option.name: option.default or (*option.choices, "5")[0] for option in options.OPTIONS}
 OPTIONS["lab_budget"] = "1h30m"
@@ -295,8 +294,8 @@ TARGETS = (
     ),
     target(
         state.lacks,
-        answers(CLUSTER, by_kind),
-        partial(state.lacks, nodes=1, components=diagnosis.OWN),
+        json_texts(recorded.text("nodes-and-pods.json")),
+        partial(state.lacks, booted=f"{recorded.BOOTED}\n", nodes=1, components=diagnosis.OWN),
     ),
     target(
         diagnosis.find,

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from lab.cluster.api import Api
 from lab.command import Completed
 from lab.errors import CommandError
 from lab.node import Access, Node
@@ -106,6 +107,24 @@ class FakeNode(Node):
         self.forwarded = [each for each in self.forwarded if each != f"{remote} -> {local.name}"]
 
 
+class FakeApi(Api):
+    """What is asked of the API is played by the node that it is on."""
+
+    def __init__(self, node: Node) -> None:
+        super().__init__(node, node.access.sockets / "kubectl")
+
+    def run(
+        self, arguments: Sequence[str], *, timeout_s: float, check: bool = True, stdin: str = ""
+    ) -> Completed:
+        told = [*arguments, stdin] if stdin else arguments
+        return self.node.run(["kubectl", *told], timeout_s=timeout_s, check=check)
+
+    @contextmanager
+    def background(self, arguments: Sequence[str]) -> Iterator[None]:
+        with self.node.background(["kubectl", *arguments]):
+            yield
+
+
 def setting(
     node: Node,
     handlers: Mapping[Cell, Handler] | None = None,
@@ -115,6 +134,7 @@ def setting(
     return Setting(
         node=node,
         control_plane=control_plane or node,
+        api=FakeApi(control_plane or node),
         topology=Topology(
             name="bench", nodes=(NodeSpec(name="node-1", cpus=2, memory_mib=4096, pool_gib=8),)
         ),

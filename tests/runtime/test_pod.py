@@ -27,7 +27,7 @@ POD = "d00d"
 @pytest.fixture
 def node(tmp_path: Path) -> FakeNode:
     fake = FakeNode(tmp_path)
-    fake.reply("get pods,events", gathered({"pod": LISTED}))
+    fake.reply("get pods,events", LISTED)
     fake.reply(
         "crictl inspectp",
         gathered(
@@ -58,7 +58,7 @@ def test_the_api_is_asked_for_a_pod_of_the_cells_class(node: FakeNode, sandbox: 
     sandbox.start()
 
     (applied,) = (text for text in node.ran if " create --validate=false -f -" in text)
-    (asked,) = json.loads(applied.partition("<<'POD'\n")[2].removesuffix("POD\n"))["items"]
+    (asked,) = json.loads(applied.partition(" -f - ")[2])["items"]
     assert asked["spec"]["runtimeClassName"] == "veth-overlayfs-runc"
     assert asked["spec"]["nodeName"] == "node-1"
     (announced,) = (text for text in node.ran if "IP=10.192.181.55/32;MTU=1440" in text)
@@ -117,7 +117,7 @@ def test_all_that_was_recorded_of_a_pod_of_runc_holds(node: FakeNode, sandbox: P
     evidence = recorded.data("evidence-runc-pod.json")
     node.reply("crictl inspectp", _ids())
     sandbox.start()
-    node.reply("jsonpath={.spec.runtimeClassName}", gathered(evidence))
+    node.reply("jsonpath={.spec.runtimeClassName}", evidence[pods.RUNTIME_CLASS])
     node.reply("cat /proc/self/mounts", gathered(evidence))
 
     facts, answers = sandbox.prove()
@@ -130,7 +130,7 @@ def test_all_that_was_recorded_of_a_pod_of_runc_holds(node: FakeNode, sandbox: P
 def test_a_class_that_is_another_contradicts_the_cell(node: FakeNode, sandbox: PodSandbox) -> None:
     sandbox.start()
     evidence = {**recorded.data("evidence-runc-pod.json"), pods.RUNTIME_CLASS: "other"}
-    node.reply("jsonpath={.spec.runtimeClassName}", gathered(evidence))
+    node.reply("jsonpath={.spec.runtimeClassName}", evidence[pods.RUNTIME_CLASS])
     node.reply("cat /proc/self/mounts", gathered(evidence))
 
     facts, _ = sandbox.prove()
@@ -158,8 +158,7 @@ def test_a_restart_is_the_kubelets_and_counted(
     for item in listed["items"]:
         for status in item.get("status", {}).get("containerStatuses", []):
             status["restartCount"] = 1
-    said = [gathered({"pod": text}) for text in (LISTED, LISTED, json.dumps(listed))]
-    answers = iter(said)
+    answers = iter((LISTED, LISTED, json.dumps(listed)))
     node.reply("get pods,events", answers)
 
     sandbox.restart()
@@ -204,13 +203,13 @@ def test_on_two_nodes_the_api_is_asked_on_one_and_what_is_in_effect_on_the_other
 ) -> None:
     """The worker has no kubectl's configuration, the control plane no such container."""
     control = FakeNode(tmp_path, name="control-1")
-    control.reply("get pods,events", gathered({"pod": LISTED}))
+    control.reply("get pods,events", LISTED)
     node.reply("kubectl", AssertionError("asked of the worker"))
     control.reply("crictl", AssertionError("asked of the control plane"))
     plain = setting(node, {CELL: Handler(cell=CELL)}, control_plane=control)
     sandbox = PodSandbox(plain, CELL, name="boot0", number=0)
     evidence = recorded.data("evidence-runc-pod.json")
-    control.reply("jsonpath={.spec.runtimeClassName}", gathered(evidence))
+    control.reply("jsonpath={.spec.runtimeClassName}", evidence[pods.RUNTIME_CLASS])
     control.reply("cat /proc/self/mounts", gathered(evidence))
     node.reply("cgroups", gathered(evidence))
 
