@@ -238,6 +238,7 @@ def start_of(
         disks=disks,
         accelerator=decided.chosen.accelerator,
         emulator=decided.chosen.emulator,
+        frozen=prepare.frozen(decided.topology, disks, decided.chosen, decided.kit),
         console=console,
         run=run,
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from secrets import token_hex
 from typing import TYPE_CHECKING
@@ -15,12 +15,13 @@ from lab.files import state_dir
 from lab.labs import Mark, NodeRecord
 from lab.ledger import Entry, Kind
 from lab.scratch import PREFIX
-from lab.virt.credentials import credentials, make_keys, secrets
+from lab.virt.credentials import KEYS, credentials, make_keys, secrets
 from lab.virt.xml import DomainSpec
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from lab.frozen import Frozen
     from lab.image.build import NodeImage
     from lab.ledger import Ledger
     from lab.topology import NodeSpec, Topology
@@ -43,8 +44,16 @@ class Start:
     """The QEMU that runs the nodes; None is the machine's own."""
     run: Path | None = None
     """The directory of the run that the lab is for, if it is for one."""
+    frozen: Frozen | None = None
+    """Where the state of the lab is kept once it is up; if it is there, nodes go on from it."""
+    thaws: Frozen | None = None
+    """The state from which the nodes do go on."""
     keeps_disks: bool = False
     """The nodes write to *disks* themselves, not to overlays: that is how they are prepared."""
+
+    def thawing(self, frozen: Frozen) -> Start:
+        """The same start, of nodes that go on from the state in *frozen*."""
+        return replace(self, thaws=frozen, disks=frozen.disks(self.disks))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,6 +67,8 @@ class Machine:
     links: tuple[DataLink, ...]
     credentials: tuple[str, ...]
     secrets: Mapping[str, Path]
+    memory: Path | None = None
+    """What it goes on from; None where it boots."""
 
 
 def machines(
@@ -92,6 +103,7 @@ def domain_spec(
         emulator=start.emulator,
         data_links=machine.links,
         confined_by=confined_by,
+        memory=machine.memory,
     )
 
 
@@ -99,7 +111,9 @@ def _machine(
     start: Start, spec: NodeSpec, folder: Path, ledger: Ledger, links: tuple[DataLink, ...]
 ) -> Machine:
     sockets = _sockets_folder(folder.name, ledger)
-    keys = make_keys(sockets / "keys")
+    thaws = start.thaws
+    folder_of_keys = sockets / KEYS
+    keys = thaws.keys(spec.name).copy(folder_of_keys) if thaws else make_keys(folder_of_keys)
     disks = start.disks[spec.name]
     console = start.console(spec.name)
     console.parent.mkdir(parents=True, exist_ok=True)
@@ -118,6 +132,7 @@ def _machine(
         links=links,
         credentials=credentials(host_name=spec.name, keys=keys, networks=networks),
         secrets=secrets(keys, folder, host_name=spec.name),
+        memory=thaws.memory(spec.name) if thaws else None,
     )
 
 

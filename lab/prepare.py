@@ -9,7 +9,9 @@ overlays of them.
 from __future__ import annotations
 
 import hashlib
+import logging
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lab import node_scripts
@@ -17,7 +19,9 @@ from lab.cluster import artefact_disk, cluster_up, kube_node
 from lab.cluster.api import Api
 from lab.cluster.cluster_up import ClusterNodes
 from lab.disks import PRIVATE, Disks, make_empty, make_overlay
+from lab.errors import LabError
 from lab.files import locked, put_in_place, remove, state_dir
+from lab.frozen import PREFIX, Frozen
 from lab.image.lock import load
 from lab.image.node import SHARE
 from lab.machine import Start
@@ -26,17 +30,19 @@ from lab.runtime.setting import Setting
 from lab.scratch import left_over, scratch
 from lab.takedown import taken_down_after
 from lab.together import together
+from lab.virt import xml
 from lab.virt.xml import UNMITIGATED, Accelerator
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-    from pathlib import Path
 
     from lab.cluster.kit import Kit
     from lab.host import Chosen
     from lab.image.build import Images
     from lab.provision import Lab
     from lab.topology import Topology
+
+log = logging.getLogger(__name__)
 
 PREPARING = "preparing"
 """What the disks are called until they are ready."""
@@ -112,15 +118,59 @@ def activate(lab: Lab, topology: Topology, kit: Kit | None = None) -> None:
     Raises:
         LabError: if a node cannot be made ready, or the cluster does not come up.
     """
+    cluster = kit.cluster if kit else None
+    nodes = ClusterNodes.of(topology, lab.nodes, kit.kubectl) if kit and cluster else None
+    if lab.is_thawed and lab.frozen and nodes and cluster:
+        try:
+            cluster_up.wait_until_up(nodes, has_calico=cluster.has_calico, has_booted=False)
+        except LabError:
+            lab.frozen.forget()  # the next lab boots
+            raise
+        return
     is_emulated = lab.record.accelerator is Accelerator.TCG
-    scripts = {
+    _run(lab, _activating(topology, kit, is_emulated=is_emulated))
+    if nodes and cluster:
+        cluster_up.start(nodes, has_calico=cluster.has_calico)
+    if lab.frozen:
+        _freeze(lab, lab.frozen)
+
+
+def frozen(
+    topology: Topology, disks: Mapping[str, Disks], chosen: Chosen, kit: Kit | None
+) -> Frozen | None:
+    """
+    Where the state of a lab from prepared *disks* is kept once its cluster is up.
+
+    None where it takes no minutes to get there, and where QEMU is the machine's own, which may be
+    too old for it, or kept from writing such a file.
+    """
+    is_slow = chosen.accelerator is Accelerator.TCG and kit is not None and kit.cluster is not None
+    if not is_slow or chosen.emulator is None:
+        return None
+    parts = (
+        str(chosen.emulator),
+        topology.digest,
+        Path(xml.__file__).read_text(encoding="utf-8"),  # the machine as QEMU has it
+        *_activating(topology, kit, is_emulated=True).values(),
+        kube_node.START + kube_node.START_LATER,
+    )
+    key = hashlib.sha256("".join(parts).encode()).hexdigest()[:12]
+    return Frozen(disks[topology.node.name].root.parent / f"{PREFIX}{key}")
+
+
+def _freeze(lab: Lab, frozen: Frozen) -> None:
+    """Keep the state of *lab*; that it cannot be kept is no reason not to use it."""
+    try:
+        frozen.keep(lab.record)
+    except (LabError, OSError) as error:
+        log.warning("the next lab boots: %s", error)
+
+
+def _activating(topology: Topology, kit: Kit | None, *, is_emulated: bool) -> dict[str, str]:
+    return {
         spec.name: node_scripts.activating(spec, kit, is_emulated=is_emulated)
         for spec in topology.nodes
     }
-    _run(lab, scripts)
-    if kit and kit.cluster:
-        nodes = ClusterNodes.of(topology, lab.nodes, kit.kubectl)
-        cluster_up.start(nodes, has_calico=kit.cluster.has_calico)
 
 
 def setting(topology: Topology, images: Images, lab: Lab, kit: Kit | None = None) -> Setting:

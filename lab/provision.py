@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -26,7 +27,10 @@ from lab.wait import Pending, wait_for
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from lab.frozen import Frozen
     from lab.machine import Machine, Start
+
+log = logging.getLogger(__name__)
 
 POWER_OFF_TIMEOUT_S = 120.0
 SSH_DEADLINE_S = {Accelerator.KVM: 60.0, Accelerator.TCG: 240.0}
@@ -40,6 +44,10 @@ class Lab:
     record: LabRecord
     nodes: Mapping[str, Node]
     """By name."""
+    frozen: Frozen | None = None
+    """Where its state is kept once it is up, if it is to be."""
+    is_thawed: bool = False
+    """Whether it goes on from there, and so is up as soon as its nodes are."""
 
     @property
     def folder(self) -> Path:
@@ -52,17 +60,29 @@ def bring_up(start: Start) -> Lab:
     Start the nodes and wait until all answer ssh.
 
     Everything is in the ledger before it exists; on failure, and on Ctrl-C, what was made
-    is taken down before the error goes on.
+    is taken down before the error goes on. A state that nodes cannot go on from is forgotten,
+    and they boot.
 
     Raises:
         ProvisionError: if a node cannot be started, or does not answer; with the end of
             its console.
     """
+    if start.frozen is None or not start.frozen.is_there:
+        return _bring_up(start)
+    try:
+        return _bring_up(start.thawing(start.frozen))
+    except LabError as error:
+        log.warning("%s cannot go on from where it was, and boots: %s", start.topology.name, error)
+        start.frozen.forget()
+        return _bring_up(start)
+
+
+def _bring_up(start: Start) -> Lab:
     with ExitStack() as stack:
         with held_off("making room for a lab"):  # it is there, and nobody would undo it yet
             folder = new_folder(start.topology.name)
             stack.enter_context(taken_down_on_failure(folder))
-        return _bring_up(start, folder)
+        return _bring_up_in(folder, start)
 
 
 def power_off(lab: Lab) -> None:
@@ -91,7 +111,7 @@ def running(record: LabRecord) -> tuple[str, ...]:
         )
 
 
-def _bring_up(start: Start, folder: Path) -> Lab:
+def _bring_up_in(folder: Path, start: Start) -> Lab:
     ledger = Ledger(folder / LEDGER)
     with wires.held_ports(start.topology) as ports:
         for port in ports:
@@ -112,7 +132,12 @@ def _bring_up(start: Start, folder: Path) -> Lab:
         nodes = [_start(machine, start, record, ledger) for machine in made]
     for node in nodes:  # they boot beside each other, whichever is asked first
         _wait_for_ssh(node, start)
-    return Lab(record, {node.name: node for node in nodes})
+    return Lab(
+        record,
+        {node.name: node for node in nodes},
+        frozen=start.frozen,
+        is_thawed=start.thaws is not None,
+    )
 
 
 def _start(machine: Machine, start: Start, record: LabRecord, ledger: Ledger) -> Node:

@@ -26,14 +26,14 @@ LAYERS = """
     diagnosis provider this_machine inside consoles pause
     cluster prepare node_scripts provision takedown inventory audit remainder runtime \
     store run
-    machine labs disks wires watch server
+    machine labs disks frozen wires watch server
     host image node virt network storage tools ledger scratch lease noise counted cost processes \
     questions stopwatch system handicap source scenario_places
     topology topology_schema elsewhere toml_lines matrix axis outcome expectations hints judgement \
     posix faults sample stats contamination gates plan planning design controls shards repeats \
     loader records options profile
     command wait files owner interrupt together
-    errors units decode names redact text docstrings places extensions
+    errors units decode names redact text docstrings places ports extensions
 """
 LEVEL = {room: level for level, rooms in enumerate(LAYERS.splitlines()) for room in rooms.split()}
 KEEPERS = {
@@ -44,8 +44,8 @@ KEEPERS = {
     "pytest": {"pytest_plugin", "fixtures", "session", "campaign"},
 }
 NEEDS_LIBVIRT = {
-    "virt", "provision", "takedown", "inventory", "audit", "gc", "status", "prepare", "launch",
-    "campaign", "conformance", "nightly", "resume", "this_machine",
+    "virt", "frozen", "provision", "takedown", "inventory", "audit", "gc", "status", "prepare",
+    "launch", "campaign", "conformance", "nightly", "resume", "this_machine",
 }  # fmt: skip
 MODULES = {path: path.relative_to(LAB).with_suffix("").parts for path in sorted(LAB.rglob("*.py"))}
 ROOMS = {parts[0] for parts in MODULES.values()} - {"__init__"}

@@ -238,6 +238,25 @@ def test_a_forward_that_fails_is_said(node: Node, programs: Programs, tmp_path: 
     node.unforward("/run/agent", tmp_path / "agent")
 
 
+def test_a_port_of_the_node_is_led_to_a_free_one_here(node: Node, programs: Programs) -> None:
+    programs.add("ssh", '[ "$(wc -l <"$0.calls")" -ge 2 ] || exit 255')  # somebody took the first
+
+    port = node.forward_port(6443)
+
+    first, second = programs.calls("ssh")
+    config = node.access.ssh_config
+    assert second == f"-F {config} -O forward -L 127.0.0.1:{port}:127.0.0.1:6443 node-1"
+    assert first.endswith(":127.0.0.1:6443 node-1")
+
+
+def test_a_port_that_cannot_be_led_here_is_said(node: Node, programs: Programs) -> None:
+    programs.add("ssh", UNREACHABLE)
+
+    with pytest.raises(CommandError):
+        node.forward_port(6443)
+    assert len(programs.calls("ssh")) == 3
+
+
 def test_a_node_is_waited_for_until_it_answers(
     node: Node, programs: Programs, monkeypatch: pytest.MonkeyPatch
 ) -> None:

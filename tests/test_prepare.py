@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,7 +15,8 @@ from lab.cluster import artefact_disk, cluster_up
 from lab.cluster.artefacts.loaded import load_artefacts
 from lab.cluster.kit import Kit
 from lab.disks import Disks
-from lab.errors import ProvisionError
+from lab.errors import ClusterError, ProvisionError
+from lab.frozen import Frozen
 from lab.host import Chosen
 from lab.image.build import GuestImage, Images, NodeImage, WorkloadImage
 from lab.labs import LabRecord
@@ -32,6 +34,7 @@ from tests.runtime.fake_node import FakeNode
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from lab.errors import LabError
     from lab.machine import Start
 
 NOWHERE = Path("/nowhere")
@@ -125,6 +128,107 @@ def test_a_node_of_a_cluster_starts_its_kubelet_last_and_is_waited_for(
     assert script.startswith("mkdir -p /opt/lab-artefacts\nmount -o ro /dev/vdc")
     assert "mkfs" not in script
     assert waited == [False]
+
+
+def test_only_a_cluster_on_the_labs_own_emulator_has_its_state_kept(
+    tmp_path: Path, cluster: Kit
+) -> None:
+    disks = {"node-1": Disks.of("node-1", tmp_path)}
+    chosen = Chosen(Accelerator.TCG, "for a test", Path("/emulator-1/qemu"))
+
+    def place(chosen: Chosen, kit: Kit | None = cluster) -> Path | None:
+        found = prepare.frozen(topology(), disks, chosen, kit)
+        return found.folder if found else None
+
+    kept = place(chosen)
+    assert kept is not None
+    assert kept.parent == tmp_path
+    assert place(chosen) == kept
+    assert place(replace(chosen, emulator=Path("/emulator-2/qemu"))) != kept
+    assert place(replace(chosen, emulator=None)) is None
+    assert place(replace(chosen, accelerator=Accelerator.KVM)) is None
+    assert place(chosen, None) is None
+    assert place(chosen, built.kit(tmp_path / "built-2")) is None
+
+
+class Cluster:
+    """Stands for the cluster: what was done to it, in order."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.done: list[str] = []
+        self.fails: LabError | None = None
+        monkeypatch.setattr(cluster_up, "start", lambda *_, **__: self.do("started"))
+        monkeypatch.setattr(cluster_up, "wait_until_up", self.wait)
+        monkeypatch.setattr(Frozen, "keep", lambda *_: self.do("kept"))
+
+    def wait(self, _nodes: object, *, has_calico: bool, has_booted: bool) -> None:
+        assert not has_calico
+        assert not has_booted
+        self.do("waited for")
+
+    def do(self, what: str) -> None:
+        if self.fails:
+            raise self.fails
+        self.done.append(what)
+
+
+def test_a_lab_whose_cluster_is_up_is_kept(
+    tmp_path: Path, cluster: Kit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen = Cluster(monkeypatch)
+    lab = lab_of(Accelerator.TCG, FakeNode(tmp_path))
+
+    prepare.activate(replace(lab, frozen=Frozen(tmp_path / "frozen")), topology(), cluster)
+
+    assert seen.done == ["started", "kept"]
+
+
+def test_that_a_lab_cannot_be_kept_is_no_reason_not_to_use_it(
+    tmp_path: Path,
+    cluster: Kit,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    Cluster(monkeypatch)
+    refused = ProvisionError("no space", remedy="none")
+    monkeypatch.setattr(Frozen, "keep", lambda *_: _raise(refused))
+    lab = lab_of(Accelerator.TCG, FakeNode(tmp_path))
+
+    prepare.activate(replace(lab, frozen=Frozen(tmp_path / "frozen")), topology(), cluster)
+
+    assert "the next lab boots: no space" in caplog.text
+
+
+def test_one_that_goes_on_is_only_waited_for(
+    tmp_path: Path, cluster: Kit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen, node = Cluster(monkeypatch), FakeNode(tmp_path)
+    (tmp_path / "frozen").mkdir()
+    lab = replace(lab_of(Accelerator.TCG, node), frozen=Frozen(tmp_path / "frozen"), is_thawed=True)
+
+    prepare.activate(lab, topology(), cluster)
+
+    assert seen.done == ["waited for"]
+    assert node.ran == []
+
+
+def test_a_state_in_which_the_cluster_is_not_up_is_forgotten(
+    tmp_path: Path, cluster: Kit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen = Cluster(monkeypatch)
+    seen.fails = ClusterError("the API does not answer", remedy="none")
+    frozen = Frozen(tmp_path / "frozen")
+    frozen.folder.mkdir()
+    lab = replace(lab_of(Accelerator.TCG, FakeNode(tmp_path)), frozen=frozen, is_thawed=True)
+
+    with pytest.raises(ClusterError, match="the API does not answer"):
+        prepare.activate(lab, topology(), cluster)
+
+    assert not frozen.is_there
+
+
+def _raise(error: Exception) -> None:
+    raise error
 
 
 def test_each_node_is_made_ready_before_the_cluster_is_started(

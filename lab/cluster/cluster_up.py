@@ -110,11 +110,19 @@ def start(nodes: ClusterNodes, *, has_calico: bool) -> None:
     wait_until_up(nodes, has_calico=has_calico)
 
 
-def wait_until_up(nodes: ClusterNodes, *, has_calico: bool) -> None:
-    """Wait until the API answers, and what it says of nodes and pods is good and of today."""
+def wait_until_up(nodes: ClusterNodes, *, has_calico: bool, has_booted: bool = True) -> None:
+    """
+    Wait until the API answers, and what it says of nodes and pods is good.
+
+    Args:
+        has_booted: Whether the nodes have, so that what is older than that is not true any more.
+
+    Raises:
+        ClusterError: if that does not come, with the component that fails and its last words.
+    """
     first, count = nodes.control_plane, 1 + len(nodes.workers)
     components = diagnosis.COMPONENTS if has_calico else diagnosis.OWN
-    booted = first.script(state.BOOTED, timeout_s=ASK_TIMEOUT_S)
+    booted = first.script(state.BOOTED, timeout_s=ASK_TIMEOUT_S) if has_booted else "0"
 
     def probe() -> None:
         answer = nodes.api.ask(state.QUESTION, timeout_s=ASK_TIMEOUT_S)

@@ -9,6 +9,7 @@ a command line can be read by every user of this machine.
 from __future__ import annotations
 
 import base64
+import shutil
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 KEYGEN_TIMEOUT_S = 20.0
+KEYS = "keys"
+"""What the folder of a node's keys is called, among its sockets."""
 
 MANAGEMENT_NETWORK = f"""\
 [Match]
@@ -53,11 +56,28 @@ class Keys:
     client: KeyPair
     host: KeyPair
 
+    @classmethod
+    def of(cls, folder: Path) -> Keys:
+        """Name the keys in *folder*, whether or not they are there."""
+        return cls(client=KeyPair(folder / "client"), host=KeyPair(folder / "host"))
+
+    def copy(self, folder: Path) -> Keys:
+        """Copy them into *folder*, which only its owner may read."""
+        folder.mkdir(mode=0o700, parents=True)
+        copied = Keys.of(folder)
+        for own, other in ((self.client, copied.client), (self.host, copied.host)):
+            shutil.copy(own.private, other.private)
+            shutil.copy(own.public, other.public)
+        return copied
+
 
 def make_keys(folder: Path) -> Keys:
     """Make a node's keys in *folder*, which only its owner may read."""
     folder.mkdir(mode=0o700, parents=True)
-    return Keys(client=_make_key(folder / "client"), host=_make_key(folder / "host"))
+    keys = Keys.of(folder)
+    for pair in (keys.client, keys.host):
+        _make_key(pair.private)
+    return keys
 
 
 def secrets(keys: Keys, folder: Path, *, host_name: str) -> dict[str, Path]:
@@ -98,7 +118,6 @@ def credentials(
     )
 
 
-def _make_key(path: Path) -> KeyPair:
+def _make_key(path: Path) -> None:
     argv = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "kata-lab", "-f", str(path)]
     run(argv, timeout_s=KEYGEN_TIMEOUT_S)
-    return KeyPair(path)

@@ -98,6 +98,8 @@ class DomainSpec:
     """The wires to other nodes of the bench."""
     confined_by: str | None = None
     """The security model whose profiles know only the machine's own QEMU, if there is one."""
+    memory: Path | None = None
+    """What QEMU goes on from (:mod:`lab.virt.memory`); None where the node boots."""
 
 
 def domain_xml(spec: DomainSpec) -> str:
@@ -223,7 +225,10 @@ def _add_management(domain: ET.Element, spec: DomainSpec) -> None:
     forward = f"hostfwd=tcp:{LOOPBACK}:{spec.ssh_port}-:22"
     device = f"virtio-net-pci,netdev=mgmt,mac={MANAGEMENT_MAC},bus=pcie.0,addr={MANAGEMENT_SLOT}"
     extra = _child(domain, f"{{{QEMU_NAMESPACE}}}commandline")
-    for argument in ("-netdev", f"user,id=mgmt,restrict=on,{forward}", "-device", device):
+    arguments = ["-netdev", f"user,id=mgmt,restrict=on,{forward}", "-device", device]
+    if spec.memory:
+        arguments += ["-incoming", f"file:{spec.memory}"]
+    for argument in arguments:
         _child(extra, f"{{{QEMU_NAMESPACE}}}arg", value=argument)
 
 
