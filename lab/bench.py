@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from contextlib import ExitStack, contextmanager, nullcontext, suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from lab import diagnosis, expectations, trial
 from lab.contamination import judge, to_be_used
@@ -40,12 +40,15 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+S = TypeVar("S", bound="Sandbox")
 Make = Callable[..., "Sandbox"]
 """Makes a sandbox of a cell in a setting: ``make(setting, cell, name=..., number=...)``."""
 CONSOLE_TAIL_LINES = 20
 DISTURBANCES = "disturbances.txt"
 """Beside the reports of the tools: what disturbed them, in words."""
 ALIVE_TIMEOUT_S = 15.0
+START_TRIES = 3
+"""Of one sandbox, where the emulator below the node loses its guest on the way."""
 PEER_NUMBER = 0
 """It has the first address; boots are counted from 1."""
 
@@ -60,6 +63,10 @@ class NotMeasuredError(Exception):
         self.outcome = outcome
         self.reason = reason
         self.console_tail = console_tail
+
+
+class GuestLostError(Exception):
+    """The emulator below the node lost a guest before it was up, again and again."""
 
 
 class Bench:
@@ -112,13 +119,9 @@ class Bench:
                 Outcome.UNSUPPORTED,
                 f"{support.reason}. Asked: {support.asked}. Answered: {support.answered}",
             )
-        sandbox = self._make(self.setting, cell, name=boot.sandbox, number=boot.position)
         self.store.add_boot(boot, BootEvent.OPENED)
-        self._open = (boot, sandbox)
         expected = self.expected(cell)
-        before = self.noise()
-        self._start(sandbox, expected)
-        self.start_noise = self.noise_since(before)
+        sandbox = self._start(boot, expected)
         if boot.cell.variant is Variant.HANDICAP:
             self._handicap = self._hold(boot, sandbox)
         try:
@@ -306,25 +309,71 @@ class Bench:
                 self._peer.stop()
                 self._peer = None
 
-    def _start(self, sandbox: Sandbox, expected: Expected | None) -> None:
-        with suppress(LabError):  # a node that cannot forget will not start it either
-            self.setting.node.script(vmexits.FORGET, timeout_s=ALIVE_TIMEOUT_S)
+    def _start(self, boot: Boot, expected: Expected | None) -> Sandbox:
+        before: list[Readings] = []
+
+        def make() -> Sandbox:
+            before.append(self.noise())
+            sandbox = self._make(
+                self.setting, boot.cell.plain, name=boot.sandbox, number=boot.position
+            )
+            self._open = (boot, sandbox)
+            return sandbox
+
         try:
             with self.stopwatch.spending(Activity.BOOTING):
-                sandbox.start()
+                sandbox = self.started(make)
+        except GuestLostError as error:
+            tail = _console_tail(self._keep_console())
+            raise NotMeasuredError(Outcome.INFRA, str(error), console_tail=tail) from error
         except LabError as error:
             console = self._keep_console()
-            tail = _console_tail(console)
-            self._blame_emulator(error, tail)
-            self._keep_configuration(sandbox)
+            self._keep_configuration(self._current()[1])
             judgement = (
                 trial.of_failure(expected, error, log=console)
                 if expected
                 else Judgement(Outcome.BLOCKED, told(error))
             )
             raise NotMeasuredError(
-                judgement.outcome, judgement.reason, console_tail=tail
+                judgement.outcome, judgement.reason, console_tail=_console_tail(console)
             ) from error
+        self.start_noise = self.noise_since(before[-1])
+        return sandbox
+
+    def started(self, make: Callable[[], S]) -> S:
+        """
+        A sandbox that has started; if the emulator lost its guest on the way, another one.
+
+        Nothing was measured in what was lost so. What it said is kept with the boot.
+
+        Raises:
+            GuestLostError: if that happened each time.
+            LabError: if it does not start for another reason.
+        """
+        for attempt in range(1, START_TRIES + 1):
+            with suppress(LabError):  # a node that cannot forget will not start it either
+                self.setting.node.script(vmexits.FORGET, timeout_s=ALIVE_TIMEOUT_S)
+            sandbox = make()
+            try:
+                sandbox.start()
+            except LabError as error:
+                lost = self.lost_guest()
+                if not lost:
+                    raise
+                if attempt == START_TRIES:
+                    raise GuestLostError(lost) from error
+                self._keep_lost(sandbox, attempt, f"{lost}\n{told(error)}\n")
+            else:
+                return sandbox
+        raise AssertionError("unreachable: the last attempt raises")
+
+    def _keep_lost(self, sandbox: Sandbox, attempt: int, told: str) -> None:
+        boot, _ = self._current()
+        log.warning("%s is started again: %s", sandbox.id, told.partition("\n")[0])
+        name = f"lost-{sandbox.id}-{attempt}.txt"
+        with suppress(LabError):  # it may be in the way of the next one, which would say so
+            self.store.add_raw(boot.id, name, told + sandbox.console())
+            sandbox.stop()
 
     def _hold(self, boot: Boot, sandbox: Sandbox) -> Handicap:
         """Hold a handicap to its share of what its plain cell has shown in the same round."""

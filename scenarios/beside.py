@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
-from lab.bench import NotMeasuredError
+from lab.bench import GuestLostError, NotMeasuredError
 from lab.errors import LabError, SandboxError, told
 from lab.outcome import Outcome
 from lab.runtime.pod import PodSandbox
@@ -41,11 +41,11 @@ def pod_beside(
     )
     try:
         try:
-            made.start()
+            bench.started(lambda: made)
+        except GuestLostError as error:
+            raise NotMeasuredError(Outcome.INFRA, str(error)) from error
         except SandboxError as error:
-            lost = bench.lost_guest()
-            outcome = Outcome.INFRA if lost else Outcome.BLOCKED
-            raise NotMeasuredError(outcome, lost or told(error)) from error
+            raise NotMeasuredError(Outcome.BLOCKED, told(error)) from error
         yield made
     except BaseException:
         with suppress(LabError):  # the first error is the one to tell

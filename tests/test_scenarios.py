@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import pytest
 
 from lab import faults
-from lab.bench import NotMeasuredError
+from lab.bench import GuestLostError, NotMeasuredError
 from lab.errors import SandboxError
 from lab.matrix import Cell
 from lab.outcome import Outcome
@@ -23,6 +23,7 @@ from tests.runtime.fake_node import FakeNode, completed, gathered, setting
 from tests.tools.captured import captured
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
 
@@ -133,7 +134,14 @@ def test_a_second_pod_that_does_not_start_is_told_of_though_it_does_not_end_eith
 ) -> None:
     monkeypatch.setattr(beside, "PodSandbox", Second)
     monkeypatch.setattr(Second, "fails", {"start", "stop"})
-    rig: Any = SimpleNamespace(setting=None, lost_guest=lambda: lost)
+
+    def started(make: Callable[[], Second]) -> None:
+        try:
+            make().start()
+        except SandboxError as error:
+            raise (GuestLostError(lost) if lost else error) from error
+
+    rig: Any = SimpleNamespace(setting=None, started=started)
     sandbox: Any = SimpleNamespace(cell=None, id="boot1")
     describe: Any = None
 
@@ -152,7 +160,7 @@ def test_a_second_pod_that_leaves_something_behind_is_told_of(
 ) -> None:
     monkeypatch.setattr(beside, "PodSandbox", Second)
     monkeypatch.setattr(Second, "fails", {"stop"})
-    rig: Any = SimpleNamespace(setting=None)
+    rig: Any = SimpleNamespace(setting=None, started=lambda make: make().start())
     sandbox: Any = SimpleNamespace(cell=None, id="boot1")
     describe: Any = None
 

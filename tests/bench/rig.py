@@ -57,7 +57,7 @@ def fact(*, holds: bool) -> Fact:
 class FakeSandbox:
     """Does nothing, notes what it was told, and fails where the test wants it to."""
 
-    name: str
+    id: str
     cell: Cell
     number: int
     calls: list[str]
@@ -69,10 +69,10 @@ class FakeSandbox:
 
     @property
     def pod(self) -> Pod:
-        return pods.custom(self.name, self.number)
+        return pods.custom(self.id, self.number)
 
     def _told(self, what: str) -> None:
-        self.calls.append(f"{self.name} {what}")
+        self.calls.append(f"{self.id} {what}")
         if what in self.fails:
             raise self.fails[what]
 

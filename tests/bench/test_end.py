@@ -150,7 +150,7 @@ def test_time_of_starting_restarting_and_ending_counts_as_booting(rig: Rig) -> N
     seconds = {"start": 7.0, "prove": 0.25, "restart": 5.0, "console": 0.5, "stop": 2.0}
 
     def told(sandbox: FakeSandbox, what: str) -> None:
-        assert sandbox.name == "boot3"
+        assert sandbox.id == "boot3"
         now[0] += seconds[what]
 
     with pytest.MonkeyPatch.context() as patched:

@@ -99,7 +99,7 @@ def test_a_sandbox_that_is_made_again_has_a_name_of_its_own_and_the_same_address
     rig.bench.close()
     rig.bench.open(msgspec.structs.replace(first, id=f"{first.id}-a2", attempt=2))
 
-    assert [(made.name, made.number) for made in rig.made] == [("boot3", 3), ("boot3-2", 3)]
+    assert [(made.id, made.number) for made in rig.made] == [("boot3", 3), ("boot3-2", 3)]
 
 
 def test_a_node_that_cannot_hold_a_handicap_is_the_benchs_fault(rig: Rig) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 
 from lab.bench import NotMeasuredError
@@ -11,6 +13,9 @@ from lab.outcome import Outcome
 from lab.runtime import vmexits
 from tests.bench.rig import CONSOLE, DAX, DEVMAPPER, RUNC, SERVED, TCFILTER, Rig, boot, hung
 from tests.runtime.fake_node import gathered
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 
 def test_a_guest_that_the_emulator_lost_is_the_benchs_misfortune(rig: Rig) -> None:
@@ -22,6 +27,30 @@ def test_a_guest_that_the_emulator_lost_is_the_benchs_misfortune(rig: Rig) -> No
 
     assert caught.value.outcome is Outcome.INFRA
     assert caught.value.console_tail[-1] == "line 30"
+    assert [call for call in rig.calls if call.endswith("start")] == ["boot3 start"] * 3
+
+
+def test_a_guest_that_the_emulator_lost_on_its_way_is_started_again(
+    rig: Rig, caplog: pytest.LogCaptureFixture
+) -> None:
+    rig.fails["start"] = hung()
+    lost = "492886 32124\n525350 32124\n0\n"
+
+    def look() -> Iterator[str]:
+        yield lost
+        rig.fails.clear()
+        yield lost
+
+    rig.node.reply("irq_exits", look())
+    sandbox = rig.bench.open(boot())
+
+    assert sandbox.id == "boot3"
+    starts = [call for call in rig.calls if call.split()[1] in {"start", "stop"}]
+    assert starts == ["boot3 start", "boot3 stop", "boot3 start", "boot3 stop", "boot3 start"]
+    assert "boot3 is started again: the emulator lost the guest: 32464 exits" in caplog.text
+    kept = sorted(rig.store.path.rglob("lost-boot3-*.txt"))
+    assert len(kept) == 2
+    assert kept[0].read_text().endswith("line 30\n")
 
 
 def test_a_guest_that_was_lost_before_is_not_the_one_that_is_started(rig: Rig) -> None:
