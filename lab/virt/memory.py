@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import json
 from contextlib import contextmanager
-from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import libvirt
 import libvirt_qemu
+import msgspec
 
+from lab.decode import DecodeError, json_as
 from lab.errors import ProvisionError
 from lab.wait import Pending, wait_for
 
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from lab.virt.connection import Connection
+
+T = TypeVar("T")
 
 SAVE_TIMEOUT_S = 120.0
 NO_LIMIT_BYTES = 1 << 40
@@ -35,12 +38,12 @@ def held(connection: Connection, names: Sequence[str]) -> Iterator[None]:
     held: list[str] = []
     try:
         for name in names:
-            _do(connection, f"holding {name}", _of(connection, name).suspend)
+            _do(connection, "holding", name, lambda machine: machine.suspend())
             held.append(name)
         yield
     finally:
         for name in held:
-            _do(connection, f"letting {name} go on", _of(connection, name).resume)
+            _do(connection, "letting go on", name, lambda machine: machine.resume())
 
 
 def save(connection: Connection, name: str, path: Path) -> None:
@@ -53,16 +56,14 @@ def save(connection: Connection, name: str, path: Path) -> None:
     """
 
     def probe() -> None:
-        state = _asked(connection, name, "query-migrate")
-        if state.get("status") == "failed":
-            raise _refused(
-                f"keeping the memory of {name}", state.get("error-desc", "no reason given")
-            )
-        if state.get("status") != "completed":
-            raise Pending(f"QEMU says {state.get('status', 'nothing')}")
+        state = _ask(connection, name, "query-migrate")
+        if state.status == "failed":
+            raise _refused(f"keeping the memory of {name}", state.reason)
+        if state.status != "completed":
+            raise Pending(f"QEMU says {state.status}")
 
-    _asked(connection, name, "migrate-set-parameters", {"max-bandwidth": NO_LIMIT_BYTES})
-    _asked(connection, name, "migrate", {"uri": f"file:{path}"})
+    _ask(connection, name, "migrate-set-parameters", **{"max-bandwidth": NO_LIMIT_BYTES})
+    _ask(connection, name, "migrate", uri=f"file:{path}")
     wait_for(
         f"the memory of {name}",
         probe,
@@ -72,29 +73,56 @@ def save(connection: Connection, name: str, path: Path) -> None:
     )
 
 
-def _asked(
-    connection: Connection, name: str, command: str, arguments: dict[str, Any] | None = None
-) -> dict[str, Any]:
-    """What QEMU returns for a *command* of its monitor (QMP)."""
-    text = json.dumps({"execute": command, "arguments": arguments or {}})
-    ask = partial(libvirt_qemu.qemuMonitorCommand, _of(connection, name), text, 0)
-    said = _do(connection, f"{command} of {name}", ask)
-    answer: dict[str, Any] = json.loads(said)
-    if "error" in answer:
-        raise _refused(f"{command} of {name}", answer["error"].get("desc", said))
-    returned: dict[str, Any] = answer["return"]
-    return returned
+class _Error(msgspec.Struct):
+    description: str = msgspec.field(name="desc", default="no reason given")
 
 
-def _of(connection: Connection, name: str) -> Any:  # noqa: ANN401 - libvirt has no types
-    return _do(connection, f"looking for {name}", partial(connection.raw.lookupByName, name))
+class State(msgspec.Struct):
+    """Of a migration; what other commands return has nothing of it."""
+
+    status: str = "nothing"
+    reason: str = msgspec.field(name="error-desc", default="no reason given")
 
 
-def _do(connection: Connection, what: str, action: Callable[[], Any]) -> Any:  # noqa: ANN401 - its
+class _Answer(msgspec.Struct):
+    """What QEMU's monitor says to a command (QMP): either of these."""
+
+    returned: State | None = msgspec.field(name="return", default=None)
+    error: _Error | None = None
+
+
+def _ask(connection: Connection, name: str, command: str, **arguments: object) -> State:
+    text = json.dumps({"execute": command, "arguments": arguments})
+
+    def ask(machine: Any) -> str:  # noqa: ANN401 - libvirt has no types
+        said: str = libvirt_qemu.qemuMonitorCommand(machine, text, 0)
+        return said
+
+    return parse(_do(connection, f"{command} of", name, ask), asked=f"{command} of {name}")
+
+
+def parse(said: str, *, asked: str) -> State:
+    """
+    Read what QEMU's monitor *said* when it was *asked*.
+
+    Raises:
+        ProvisionError: if it refuses, or that is no answer.
+    """
     try:
-        return connection.call(what, action)
+        answer = json_as(said, _Answer)
+    except DecodeError as error:
+        raise _refused(asked, str(error)) from error
+    if answer.returned is None:
+        raise _refused(asked, (answer.error or _Error()).description)
+    return answer.returned
+
+
+def _do(connection: Connection, what: str, name: str, action: Callable[[Any], T]) -> T:
+    """Do *action* to the machine called *name*; *what* is that, in words before its name."""
+    try:
+        return connection.call(f"{what} {name}", lambda: action(connection.raw.lookupByName(name)))
     except libvirt.libvirtError as error:
-        raise _refused(what, error.get_error_message()) from error
+        raise _refused(f"{what} {name}", error.get_error_message()) from error
 
 
 def _refused(what: str, why: str) -> ProvisionError:

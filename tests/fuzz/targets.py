@@ -68,7 +68,7 @@ from lab.tools import (
     sockperf,
     tcpdump,
 )
-from lab.virt import domain, xml
+from lab.virt import domain, memory, xml
 from tests.cluster import recorded, specimens
 from tests.cluster.artefacts import test_bundle
 from tests.cluster.artefacts import test_lock as artefact_samples
@@ -214,6 +214,11 @@ TARGETS = (
     ),
     target(conditions.conditions, json_texts(*IPERF3, *FIO)),
     target(handicap._rate_bps, json_texts(BUCKET)),
+    target(
+        memory.parse,
+        json_texts('{"return":{"status":"active"}}', '{"error":{"class":"E","desc":"no"}}'),
+        partial(memory.parse, asked="migrate of node-1"),
+    ),
     target(vmexits.parse, texts("10 2\n4000 30\n0\n")),
     target(
         critest_report.summarise,

@@ -98,6 +98,15 @@ def test_memory_that_never_comes_is_given_up_on(
         memory.save(connection, DOMAIN, tmp_path / "memory")
 
 
+def test_an_answer_that_is_none_is_told(
+    monkeypatch: pytest.MonkeyPatch, connection: Connection, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(libvirt_qemu, "qemuMonitorCommand", lambda *_: "{")
+
+    with pytest.raises(ProvisionError, match="migrate-set-parameters of test failed: "):
+        memory.save(connection, DOMAIN, tmp_path / "memory")
+
+
 def test_what_qemu_refuses_is_told_in_its_words(
     monitor: Monitor, connection: Connection, tmp_path: Path
 ) -> None:
@@ -126,7 +135,7 @@ def test_a_machine_is_held_for_the_block_and_goes_on_whatever_comes(connection: 
 
 def test_if_one_cannot_be_held_those_before_it_go_on(connection: Connection) -> None:
     with (
-        pytest.raises(ProvisionError, match="looking for absent failed"),
+        pytest.raises(ProvisionError, match="holding absent failed"),
         memory.held(connection, [DOMAIN, "absent"]),
     ):
         raise AssertionError("unreachable")
