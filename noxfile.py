@@ -102,7 +102,7 @@ def nightly(session: nox.Session) -> None:
 
 @nox.session(requires=["run"], venv_backend="none", default=False)
 def conformance(session: nox.Session) -> None:
-    """Run upstream's own tests of the CRI against each handler; ARGS go to `lab conformance`."""
+    """Run upstream's own tests against each handler; ARGS go to `lab conformance`."""
     _lab(session, "conformance")
 
 

@@ -1,13 +1,18 @@
-"""`lab conformance`: upstream's own tests of the CRI against containerd's handlers on a node."""
+"""
+`lab conformance`: upstream's own tests against containerd's handlers.
+
+On a node without Kubernetes those of the CRI (critest), on a cluster Kubernetes' own of its network
+(e2e.test).
+"""
 
 from __future__ import annotations
 
 from contextlib import ExitStack
-from dataclasses import replace
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Protocol
 
-from lab import expectations, launch
-from lab.cluster import critest, critest_report
+from lab import command, expectations, launch
+from lab.cluster import critest, e2e, suite_report
 from lab.cluster.containerd import DEFAULT_RUNTIME
 from lab.cluster.critest import Target
 from lab.controls import Controls
@@ -22,15 +27,19 @@ from lab.storage.backend import Snapshotter
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from pathlib import Path
 
     from rich.console import Console
 
-    from lab.cluster.critest_report import Summary
+    from lab.cluster.api import Api
+    from lab.cluster.artefacts.artefact import Artefact
     from lab.cluster.kit import Kit
+    from lab.cluster.suite_report import Summary
+    from lab.command import Completed
     from lab.launch import Decided
     from lab.matrix import Cell
-    from lab.node import Node
     from lab.options import Wishes
+    from lab.runtime.setting import Setting
     from lab.store import Store
 
 EVERY = "*+*+*"
@@ -40,12 +49,14 @@ GRACE_S = 600.0
 """What critest may take beyond the deadline that it keeps itself."""
 REPORT_TIMEOUT_S = 120.0
 CLEAN_UP_TIMEOUT_S = 660.0
-NEEDS = "conformance needs a release of Kata and critest among the artefacts"
+NEEDS = "conformance needs a release of Kata and critest among the artefacts, or those of a cluster"
 
 
 def run_conformance(wishes: Wishes, console: Console, *, focus: str | None = None) -> int:
     """
-    Bring a node up, run critest against each handler, file its reports; return the exit status.
+    Bring a bench up, run upstream's tests against each handler, file their reports.
+
+    Returns the exit status.
 
     Without ``--cells``: runc, and each cell of the default matrix that is known to work.
 
@@ -53,7 +64,7 @@ def run_conformance(wishes: Wishes, console: Console, *, focus: str | None = Non
         focus: A regular expression: only tests whose name has a match are run.
 
     Raises:
-        UsageError: if the wishes name nothing that has a handler, or a bench with Kubernetes.
+        UsageError: if the wishes name nothing that has a handler.
         ArtefactError: if the artefacts are not here.
     """
     stopwatch = Stopwatch()
@@ -63,23 +74,22 @@ def run_conformance(wishes: Wishes, console: Console, *, focus: str | None = Non
             launch.decide(everything, say=screen.say, stopwatch=stopwatch),
             is_chosen=wishes.cells is not None,
         )
-        program = kit.artefacts.path(critest.CRITEST).read_bytes()
+        suite = _suite(kit)
+        doing = f"running {suite.tests.program}"
         targets = tuple(_targets(decided.plan.cells, kit))
-        shared = launch.leased(
-            decided, "running critest", is_alone=False, say=screen.say, stopwatch=stopwatch
-        )
+        shared = launch.leased(decided, doing, is_alone=False, say=screen.say, stopwatch=stopwatch)
         lease = holding.enter_context(shared)
         store = launch.open_store(decided)
-        lease.tell(f"running critest into {store.path.absolute()}")
+        lease.tell(f"{doing} into {store.path.absolute()}")
         summaries: list[Summary] = []
         try:
             with launch.running(decided, store, say=screen.say, stopwatch=stopwatch) as bench:
-                node = bench.setting.node
-                _set_up(node, program, targets)
+                suite.set_up(bench.setting, targets)
                 for target in targets:
-                    screen.say(f"critest against {target.handler}")
+                    screen.say(f"{suite.tests.program} against {target.handler}")
+                    run_one = Asked(target=target, seed=decided.plan.seed, focus=focus)
                     with stopwatch.spending(Activity.MEASURING):
-                        found = _test(node, target, store, seed=decided.plan.seed, focus=focus)
+                        found = _test(suite, bench.setting, run_one, store)
                     summaries.append(found)
                     screen.say(_told(found))
         finally:
@@ -93,11 +103,6 @@ def run_conformance(wishes: Wishes, console: Console, *, focus: str | None = Non
 
 def _decided(decided: Decided, *, is_chosen: bool) -> tuple[Decided, Kit]:
     """What is decided, with a plan of what has a handler alone; and the kit that it is from."""
-    if decided.topology.is_cluster:
-        raise UsageError(
-            f"--topology: critest is for a node without Kubernetes; {decided.topology.name} has it",
-            remedy="use --topology embedded",
-        )
     if decided.kit is None:
         raise ArtefactError(NEEDS, remedy="run `lab artefacts fetch`, or name them by --artefacts")
     cells = decided.plan.cells if is_chosen else _default_cells(decided.kit)
@@ -132,35 +137,141 @@ def _targets(cells: Iterable[Cell], kit: Kit) -> Iterable[Target]:
             yield Target(handlers[cell].name, cell.runtime, handlers[cell].snapshotter)
 
 
-def _set_up(node: Node, program: bytes, targets: Iterable[Target]) -> None:
-    text = critest.program_text(program)
-    node.run(["sh", "-c", critest.PUT], timeout_s=SETUP_TIMEOUT_S, stdin=text)
-    snapshotters = {target.snapshotter for target in targets}
-    node.script(critest.setup_script(snapshotters), timeout_s=SETUP_TIMEOUT_S)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """What is asked of one program: which handler, which tests, in which order."""
+
+    target: Target
+    seed: int
+    focus: str | None
 
 
-def _test(node: Node, target: Target, store: Store, *, seed: int, focus: str | None) -> Summary:
-    """Run critest against one handler, and file what it says and what that comes to."""
-    handler = target.handler
-    argv = critest.arguments(handler, seed=seed, focus=focus)
+class Suite(Protocol):
+    """One of upstream's programs, and how it is run on a bench."""
+
+    @property
+    def tests(self) -> suite_report.Suite:
+        """What is known of its tests."""
+
+    def set_up(self, setting: Setting, targets: Iterable[Target]) -> None:
+        """Give the nodes what it needs."""
+
+    def run(self, setting: Setting, asked: Asked) -> Completed:
+        """Run it to its end."""
+
+    def report(self, setting: Setting, asked: Asked) -> str:
+        """Ginkgo's report of that; empty if there is none."""
+
+    def clean_up(self, setting: Setting) -> None:
+        """End what it may have left."""
+
+
+@dataclass(frozen=True, slots=True)
+class Critest:
+    """critest, which runs on the node."""
+
+    program: Path
+    tests = suite_report.CRITEST
+
+    def set_up(self, setting: Setting, targets: Iterable[Target]) -> None:
+        """Give the node the program, and the images that it wants."""
+        text = critest.program_text(self.program.read_bytes())
+        setting.node.run(["sh", "-c", critest.PUT], timeout_s=SETUP_TIMEOUT_S, stdin=text)
+        snapshotters = {target.snapshotter for target in targets}
+        setting.node.script(critest.setup_script(snapshotters), timeout_s=SETUP_TIMEOUT_S)
+
+    def run(self, setting: Setting, asked: Asked) -> Completed:
+        """Run it to its end."""
+        argv = critest.arguments(asked.target.handler, seed=asked.seed, focus=asked.focus)
+        return setting.node.run(argv, timeout_s=critest.SUITE_TIMEOUT_S + GRACE_S, check=False)
+
+    def report(self, setting: Setting, asked: Asked) -> str:
+        """Ginkgo's report of that; empty if there is none."""
+        path = critest.report_path(asked.target.handler)
+        return setting.node.run(["cat", path], timeout_s=REPORT_TIMEOUT_S, check=False).stdout
+
+    def clean_up(self, setting: Setting) -> None:
+        """End what it may have left."""
+        setting.node.script(critest.CLEAN_UP, timeout_s=CLEAN_UP_TIMEOUT_S)
+
+
+@dataclass(frozen=True, slots=True)
+class E2e:
+    """e2e.test, which runs on this machine."""
+
+    program: Path
+    agnhost: Artefact
+    tests = suite_report.E2E
+
+    def set_up(self, setting: Setting, targets: Iterable[Target]) -> None:
+        """Give the nodes the image of its pods."""
+        script = e2e.setup_script(self.agnhost, {target.snapshotter for target in targets})
+        for node in setting.nodes:
+            node.script(script, timeout_s=SETUP_TIMEOUT_S)
+
+    def run(self, setting: Setting, asked: Asked) -> Completed:
+        """Make the handler that of pods which name none, and run it to its end."""
+        setting.node.script(e2e.default_script(asked.target.handler), timeout_s=SETUP_TIMEOUT_S)
+        report = self._report(setting)
+        report.unlink(missing_ok=True)
+        argv = e2e.arguments(
+            self.program,
+            kubeconfig=_api(setting).kubeconfig,
+            report=report,
+            seed=asked.seed,
+            focus=asked.focus,
+        )
+        return command.run(argv, timeout_s=e2e.SUITE_TIMEOUT_S + GRACE_S, check=False)
+
+    def report(self, setting: Setting, asked: Asked) -> str:  # noqa: ARG002 - Suite
+        """Ginkgo's report of that; empty if there is none."""
+        path = self._report(setting)
+        return path.read_text(encoding="utf-8", errors="replace") if path.exists() else ""
+
+    def clean_up(self, setting: Setting) -> None:
+        """Give the default back: each run deletes its own namespaces, and ends on this machine."""
+        setting.node.script(e2e.default_script(DEFAULT_RUNTIME), timeout_s=SETUP_TIMEOUT_S)
+
+    def _report(self, setting: Setting) -> Path:
+        return setting.node.access.sockets / "e2e.xml"
+
+
+def _suite(kit: Kit) -> Suite:
+    if kit.cluster is None:
+        return Critest(kit.artefacts.path(suite_report.CRITEST.program))
+    if kit.cluster.agnhost is None:
+        problem = "e2e.test starts pods of agnhost, whose image is not among the artefacts"
+        raise ArtefactError(problem, remedy=kit.artefacts.remedy)
+    return E2e(kit.artefacts.path(suite_report.E2E.program), kit.cluster.agnhost)
+
+
+def _api(setting: Setting) -> Api:
+    if setting.api is None:
+        raise ValueError("there is no cluster")
+    return setting.api
+
+
+def _test(suite: Suite, setting: Setting, asked: Asked, store: Store) -> Summary:
+    """Run the tests against one handler, and file what they say and what that comes to."""
+    handler, tests = asked.target.handler, suite.tests
     said = report = ""
     try:
-        done = node.run(argv, timeout_s=critest.SUITE_TIMEOUT_S + GRACE_S, check=False)
+        done = suite.run(setting, asked)
         said = done.stdout + done.stderr
-        report = node.run(
-            ["cat", critest.report_path(handler)], timeout_s=REPORT_TIMEOUT_S, check=False
-        ).stdout
-        summary = critest_report.summarise(report, handler=handler, runtime=target.runtime)
+        report = suite.report(setting, asked)
+        summary = suite_report.summarise(
+            tests, report, handler=handler, runtime=asked.target.runtime
+        )
     except (CommandError, ToolOutputError) as error:
         if isinstance(error, CommandError):
             said += error.completed.stdout
         said = "\n".join((said, error.problem, *getattr(error, "__notes__", ())))
-        summary = critest_report.broken(handler, error.problem)
-    store.add_conformance(handler, "critest.log", said)
+        summary = suite_report.broken(tests, handler, error.problem)
+    store.add_conformance(handler, f"{tests.program}.log", said)
     if report:
         store.add_conformance(handler, "junit.xml", report)
-    store.add_conformance(handler, "summary.json", critest_report.render(summary))
-    node.script(critest.CLEAN_UP, timeout_s=CLEAN_UP_TIMEOUT_S)
+    store.add_conformance(handler, "summary.json", suite_report.render(summary))
+    suite.clean_up(setting)
     return summary
 
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import io
+import subprocess
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, cast
 
@@ -12,7 +13,7 @@ import pytest
 from rich.console import Console
 
 from lab import launch
-from lab.cluster import critest
+from lab.cluster import containerd, critest, e2e
 from lab.cluster.artefacts.loaded import load_artefacts
 from lab.cluster.kit import Kit
 from lab.conformance import run_conformance
@@ -24,9 +25,9 @@ from lab.records import RunHeader, RunStatus
 from lab.run import Run
 from lab.store import Store
 from tests.cluster import built
-from tests.cluster.test_critest_report import DRY_RUN, NO_RUNTIME
+from tests.cluster.test_suite_report import DRY_RUN, NO_RUNTIME
 from tests.fake_run import CREATED
-from tests.runtime.fake_node import FakeNode, completed
+from tests.runtime.fake_node import FakeNode, completed, setting
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -48,7 +49,6 @@ class FakeDecided:
 
     plan: Any
     kit: Kit | None
-    topology: Any = field(default_factory=lambda: SimpleNamespace(is_cluster=False, name="x"))
 
 
 class Lab:
@@ -60,7 +60,6 @@ class Lab:
         self.node = FakeNode(tmp_path)
         self.node.reply(REPORT, DRY_RUN)
         self.root = tmp_path / "results"
-        self.is_cluster = False
         self.is_up = False
         for name in ("decide", "open_store", "leased", "running", "finish"):
             monkeypatch.setattr(launch, name, getattr(self, name))
@@ -68,9 +67,7 @@ class Lab:
     def decide(self, wishes: Wishes, **_: object) -> FakeDecided:
         cells = select(wishes.cells, runtimes=(*CONTROLS, *KATA))
         plan = make(cells, profile="smoke", rounds=3, seed=5)
-        decided = FakeDecided(plan, self.kit)
-        decided.topology.is_cluster = self.is_cluster
-        return decided
+        return FakeDecided(plan, self.kit)
 
     @contextmanager
     def leased(self, _decided: Decided, _doing: str, **how: Any) -> Iterator[SimpleNamespace]:  # noqa: ANN401
@@ -88,7 +85,7 @@ class Lab:
     @contextmanager
     def running(self, _decided: Decided, _store: Store, **_: object) -> Iterator[SimpleNamespace]:
         self.is_up = True
-        yield SimpleNamespace(setting=SimpleNamespace(node=self.node))
+        yield SimpleNamespace(setting=setting(self.node))
         self.is_up = False
 
     def finish(self, store: Store, _stopwatch: Stopwatch, *, is_complete: bool) -> Run:
@@ -158,7 +155,7 @@ def test_critest_that_comes_to_no_report_is_a_bad_result_and_the_next_is_tested(
 
     assert status == 1
     assert lab.tested() == ["runc", HANDLER] or lab.tested() == [HANDLER, "runc"]
-    assert "FAIL critest: critest's report is no XML" in said
+    assert "FAIL critest: the report of critest is no XML" in said
     log = (lab.result() / "conformance" / "runc" / "critest.log").read_text()
     assert "panic: it fell over" in log, "what the remedy says to read"
 
@@ -186,13 +183,6 @@ def test_a_focus_is_handed_on(lab: Lab) -> None:
     assert any("-ginkgo.focus=Networking" in line for line in lab.node.ran)
 
 
-def test_a_bench_with_kubernetes_is_refused(lab: Lab) -> None:
-    lab.is_cluster = True
-
-    with pytest.raises(UsageError, match="critest is for a node without Kubernetes"):
-        lab.run()
-
-
 def test_cells_without_a_handler_are_refused(lab: Lab) -> None:
     with pytest.raises(UsageError, match="none of them has a handler"):
         lab.run("*+*+reference")
@@ -212,3 +202,88 @@ def test_without_critest_nothing_starts(tmp_path: Path, lab: Lab) -> None:
     with pytest.raises(ArtefactError, match="critest"):
         lab.run(KATA_GO)
     assert not lab.root.exists()
+
+
+E2E_TEST = """\
+#!/bin/sh
+echo "$@" >"$0.told"
+for word; do case $word in --ginkgo.junit-report=*) report=${word#*=};; esac; done
+cat >"$report" <<'REPORT'
+<testsuites><testsuite>
+<testcase name="[It] [sig-network] Networking Granular Checks: Pods should function for
+intra-pod communication: http [NodeConformance] [Conformance]" status="passed"></testcase>
+<testcase name="[It] [sig-network] Networking Granular Checks: Pods should function for
+node-pod communication: udp [LinuxOnly]" status="failed"><failure message="no answer"/></testcase>
+<testcase name="[It] [sig-network] Other [Slow]" status="skipped"><skipped message="skipped"/>
+</testcase>
+<testcase name="[It] [sig-apps] Deployment runs" status="skipped"><skipped message="skipped"/>
+</testcase>
+</testsuite></testsuites>
+REPORT
+"""
+AGNHOST = "images/agnhost.tar"
+
+
+def on_a_cluster(lab: Lab, tmp_path: Path, more: dict[str, bytes]) -> Path:
+    """Have *lab* decide on a cluster; return where e2e.test is."""
+    directory = tmp_path / "cluster"
+    lock = built.fill_cluster(directory, releases=built.RELEASES, more=more)
+    program = directory / "bin" / "e2e.test"
+    if program.exists():
+        program.chmod(0o755)
+    lab.kit = Kit.of_cluster(load_artefacts(lock, directory))
+    (lab.node.access.sockets / "kubeconfig").touch()
+    return program
+
+
+@pytest.fixture
+def e2e_test(lab: Lab, tmp_path: Path) -> Path:
+    return on_a_cluster(lab, tmp_path, {"bin/e2e.test": E2E_TEST.encode(), AGNHOST: b"an image"})
+
+
+def test_on_a_cluster_kubernetes_own_tests_are_run_here_with_the_handler_as_default(
+    lab: Lab, e2e_test: Path
+) -> None:
+    status, said = lab.run("veth+overlayfs+runc")
+
+    folder = lab.result() / "conformance" / "runc"
+    assert status == 1
+    assert "runc: 1 passed, 1 failed, 0 failed as known, 1 left out" in said
+    assert "sig-apps" not in (folder / "summary.json").read_text()
+    assert (folder / "e2e.test.log").exists()
+    told = e2e_test.with_name("e2e.test.told").read_text()
+    assert f"--kubeconfig={lab.node.access.sockets}/kubeconfig" in told
+    assert "Granular Checks: Pods" in told
+    imported, changed, back = lab.node.ran
+    assert imported.count("images import --local --snapshotter overlayfs") == 1
+    assert 'default_runtime_name = "runc"' in changed
+    assert changed == back
+
+
+@pytest.mark.usefixtures("e2e_test")
+def test_a_host_network_that_kata_has_not_is_known(lab: Lab) -> None:
+    status, said = lab.run(KATA_GO)
+
+    assert status == 0
+    assert f"{HANDLER}: 1 passed, 0 failed, 1 failed as known, 1 left out" in said
+    assert f'default_runtime_name = "{HANDLER}"' in lab.node.ran[1]
+    assert 'default_runtime_name = "runc"' in lab.node.ran[2]
+
+
+def test_without_the_image_of_its_pods_nothing_starts(lab: Lab, tmp_path: Path) -> None:
+    on_a_cluster(lab, tmp_path, {"bin/e2e.test": b"a program"})
+
+    with pytest.raises(ArtefactError, match="starts pods of agnhost"):
+        lab.run(KATA_GO)
+    assert not lab.root.exists()
+
+
+def test_the_default_is_what_the_script_makes_it(tmp_path: Path) -> None:
+    file = tmp_path / "config.toml"
+    file.write_text(containerd.config((), sandbox_image="pause:3"))
+    script = e2e.default_script("kata-x").replace("/etc/containerd/config.toml", str(file))
+    script = script.replace("systemctl restart containerd\n", "").replace(e2e.READY, "")
+
+    subprocess.run(["/bin/sh", "-eu", "-c", script], check=True)
+
+    assert 'default_runtime_name = "kata-x"\n' in file.read_text()

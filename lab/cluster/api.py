@@ -73,10 +73,15 @@ class Api:
 
     def argv(self, arguments: Sequence[str]) -> list[str]:
         """The command line of kubectl with *arguments*."""
+        where = ["--cache-dir", str(self._cache), "--namespace", NAMESPACE]
+        return [*self._with(self.kubeconfig), *where, *arguments]
+
+    @property
+    def kubeconfig(self) -> Path:
+        """The configuration by which any client on this machine reaches it, as administrator."""
         if not self._config.exists():
             self._connect()
-        where = ["--cache-dir", str(self._cache), "--namespace", NAMESPACE]
-        return [*self._with(self._config), *where, *arguments]
+        return self._config
 
     def _connect(self) -> None:
         """Lead a port of this machine to the API, and have kubectl's configuration name it."""

@@ -3,7 +3,7 @@ critest on a node without Kubernetes: upstream's own tests of the CRI, against o
 
 A node reaches no network. So critest's images are made on the node, of its busybox, and its pods
 get addresses that nobody has chosen for them. What it cannot do without a network is left out, by
-name (:mod:`lab.cluster.critest_report`).
+name (:mod:`lab.cluster.suite_report`).
 
 Source: cri-tools 1.36, cmd/critest and pkg/framework. Its own ``-report-dir`` writes nothing any
 more: the report is ginkgo's.
@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from lab.cluster.cri_node import PODS, import_line
-from lab.cluster.critest_report import LEFT_OUT
+from lab.cluster.suite_report import CRITEST as SUITE
 from lab.network.pod import MTU_BYTES
 from lab.runtime.pods import PLUGIN, PLUGINS
 
@@ -169,7 +169,7 @@ def arguments(handler: str, *, seed: int, focus: str | None = None) -> list[str]
         "-ginkgo.no-color",
         f"-ginkgo.timeout={SUITE_TIMEOUT_S}s",
         f"-ginkgo.junit-report={report_path(handler)}",
-        *(f"-ginkgo.skip={left.pattern}" for left in LEFT_OUT),
+        *(f"-ginkgo.skip={left.pattern}" for left in SUITE.left_out),
         *([f"-ginkgo.focus={focus}"] if focus else []),
     ]
 

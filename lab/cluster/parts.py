@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from lab.cluster import calico, documents
 from lab.cluster.artefacts.artefact import Kind
+from lab.cluster.artefacts.references import AGNHOST
 from lab.errors import ArtefactError
 
 if TYPE_CHECKING:
@@ -33,6 +34,8 @@ class ClusterParts:
     """Calico's objects, changed for the bench; empty where its artefacts are not there."""
     manifest: Artefact | None = None
     """What they were read from."""
+    agnhost: Artefact | None = None
+    """The image of which Kubernetes' own tests make their pods, where it is there."""
 
     @classmethod
     def of(cls, artefacts: Artefacts) -> ClusterParts:
@@ -44,9 +47,10 @@ class ClusterParts:
         """
         programs = tuple(_named(artefacts, name) for name in PROGRAMS)
         images = tuple(_image(artefacts, name) for name in IMAGES)
+        agnhost = _agnhost(artefacts)
         manifest = artefacts.lock.find(MANIFEST)
         if manifest is None or not artefacts.has_file(manifest):
-            return cls(programs=programs, images=images)
+            return cls(programs=programs, images=images, agnhost=agnhost)
         text = artefacts.file(manifest).read_text(encoding="utf-8")
         objects = calico.patched(
             documents.read(text, name=str(manifest)),
@@ -55,8 +59,9 @@ class ClusterParts:
         )
         found = [artefacts.lock.find(name) for name in calico.images(objects)]
         if not all(one and artefacts.has_file(one) for one in found):
-            return cls(programs=programs, images=images)
+            return cls(programs=programs, images=images, agnhost=agnhost)
         return cls(
+            agnhost=agnhost,
             programs=programs,
             images=(*images, *filter(None, found)),
             calico=objects,
@@ -66,7 +71,7 @@ class ClusterParts:
     @property
     def carried(self) -> tuple[Artefact, ...]:
         """What the disk of artefacts holds of them."""
-        return (*self.programs, *self.images)
+        return (*self.programs, *self.images, *filter(None, [self.agnhost]))
 
     @property
     def images_of_workers(self) -> tuple[Artefact, ...]:
@@ -95,6 +100,13 @@ def _image(artefacts: Artefacts, name: str) -> Artefact:
         if _last(artefact) == name:
             return artefact
     raise _lacks(artefacts, f"image of {name}")
+
+
+def _agnhost(artefacts: Artefacts) -> Artefact | None:
+    for artefact in artefacts.lock.of(Kind.IMAGE):
+        if AGNHOST.fullmatch(artefact.name) and artefacts.has_file(artefact):
+            return artefact
+    return None
 
 
 def _last(image: Artefact) -> str:

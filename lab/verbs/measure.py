@@ -46,7 +46,7 @@ def add(verbs: Verbs) -> None:
     conformance = verbs.add(
         "conformance",
         _conformance,
-        "run critest against containerd's handlers",
+        "run upstream's own tests against containerd's handlers",
         group=Group.MEASURE,
     )
     add_options(conformance, without=WITHOUT["conformance"])

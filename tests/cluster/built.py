@@ -121,13 +121,14 @@ def fill_cluster(
     without: str = "",
     manifest: str = "",
     calico_images: Iterable[str] = CALICO_IMAGES,
+    more: Mapping[str, bytes] | None = None,
 ) -> Path:
     """Fill *directory* with what a cluster takes, and write its lock beside it."""
     files = {name: name.encode() for name in CLUSTER_FILES if name != without}
     if manifest:
         files["manifests/calico.yaml"] = manifest.encode()
         files |= {f"images/calico-{name}.tar": b"an OCI archive" for name in calico_images}
-    return fill(directory, releases=releases, more=files)
+    return fill(directory, releases=releases, more={**files, **(more or {})})
 
 
 def kit(directory: Path) -> Kit:

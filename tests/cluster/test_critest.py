@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from lab.cluster import critest
-from lab.cluster.critest_report import LEFT_OUT
+from lab.cluster.suite_report import CRITEST
 from lab.storage.backend import Snapshotter
 
 if TYPE_CHECKING:
@@ -171,7 +171,7 @@ def test_the_command_line_names_the_handler_and_all_that_is_left_out() -> None:
     assert "-runtime-handler=tcfilter-virtiofs-kata-go" in argv
     assert "-ginkgo.seed=7" in argv
     assert [word for word in argv if word.startswith("-ginkgo.skip=")] == [
-        f"-ginkgo.skip={left.pattern}" for left in LEFT_OUT
+        f"-ginkgo.skip={left.pattern}" for left in CRITEST.left_out
     ]
     report = critest.report_path("tcfilter-virtiofs-kata-go")
     assert f"-ginkgo.junit-report={report}" in argv

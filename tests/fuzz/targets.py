@@ -36,12 +36,12 @@ from lab.analysis import from_json
 from lab.cluster import (
     calico,
     cri_pod,
-    critest_report,
     diagnosis,
     documents,
     kubeadm,
     pod_state,
     state,
+    suite_report,
 )
 from lab.cluster.artefacts import bundle, lock, oci, published, references, skopeo, wanted
 from lab.cluster.artefacts import cache as artefact_cache
@@ -221,9 +221,9 @@ TARGETS = (
     ),
     target(vmexits.parse, texts("10 2\n4000 30\n0\n")),
     target(
-        critest_report.summarise,
+        suite_report.summarise,
         texts(*CRITEST),
-        partial(critest_report.summarise, handler="kata", runtime=Runtime.KATA_GO),
+        partial(suite_report.summarise, handler="kata", runtime=Runtime.KATA_GO),
     ),
     # What people write, and what is locked.
     target(

@@ -26,7 +26,7 @@ Address = Annotated[
 """Upstream's, or the path in a directory of locally built artefacts; never a plain ``http``."""
 Sha256 = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{64}\Z")]
 Digest = Annotated[str, msgspec.Meta(pattern=r"^sha256:[0-9a-f]{64}\Z")]
-Member = Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9][a-z0-9-]*\Z")]
+Member = Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9][a-z0-9.-]*(/[a-z0-9][a-z0-9.-]*)*\Z")]
 SumSource = Annotated[
     str,
     msgspec.Meta(

@@ -146,7 +146,7 @@ def program(artefact: Artefact) -> Path:
     packed = path_of(artefact)
     if artefact.member is None:
         return packed
-    target = home() / UNPACKED / f"{packed.name}-{artefact.member}"
+    target = home() / UNPACKED / f"{packed.name}-{artefact.member.replace('/', '-')}"
     if not target.exists():
         with troubles_explained(home()):
             files.write_atomic(target, _member(packed, artefact.member), mode=MODE)

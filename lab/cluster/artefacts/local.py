@@ -24,6 +24,7 @@ PROGRAMS = {
     "kubectl": ("version", "--client"),
     "crictl": ("--version",),
     "critest": ("--version",),
+    "e2e.test": ("--version",),
 }
 """What may lie in ``bin/``, and how each is asked for its version."""
 MANIFEST = "calico.yaml"

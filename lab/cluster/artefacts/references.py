@@ -1,4 +1,4 @@
-"""Which container images are wanted: kubeadm and Calico's manifest are asked, nobody is told."""
+"""Which container images are wanted: kubeadm, e2e.test and Calico's manifest say so themselves."""
 
 from __future__ import annotations
 
@@ -16,6 +16,8 @@ REFERENCE = re.compile(
     r":(?P<tag>[A-Za-z0-9_][A-Za-z0-9_.-]{0,127})"
 )
 """A whole reference: registry, name and tag."""
+AGNHOST = re.compile(r".+/agnhost:.+")
+"""The image of which the tests of Kubernetes' network make all their pods."""
 _IMAGE_LINE = re.compile(
     r"""^[ -]*image: *(?P<quote>["']?)(?P<image>[^"'\s#]+)(?P=quote) *(#.*)?$"""
 )
@@ -31,6 +33,17 @@ def of_kubeadm(kubeadm: Path, version: str) -> tuple[str, ...]:
     # With the version given it does not ask the internet for the newest one.
     said = program.ask(kubeadm, "config", "images", "list", "--kubernetes-version", version)
     return _checked(said.split(), teller=f"kubeadm {version}")
+
+
+def of_e2e(e2e: Path) -> tuple[str, ...]:
+    """
+    Ask the program *e2e* for the image that its tests of the network start.
+
+    Raises:
+        ArtefactError: if it names none.
+    """
+    said = program.ask(e2e, "--list-images").split()
+    return _checked([one for one in said if AGNHOST.fullmatch(one)], teller=str(e2e))
 
 
 def of_manifest(text: str, *, name: str) -> tuple[str, ...]:

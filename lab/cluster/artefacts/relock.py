@@ -26,7 +26,7 @@ def relock(path: Path = lock.LOCK_FILE, *, want: Wanted | None = None, say: Say)
     """
     Lock what upstream has of what is wanted; what was pinned before stays pinned.
 
-    Only kubeadm and the manifests are downloaded, because they name the container images.
+    Only what names container images is downloaded: kubeadm, e2e.test and the manifests.
 
     Raises:
         ArtefactError: if something is not there, or upstream has replaced what was locked.
@@ -82,7 +82,7 @@ def _pinned(found: Artefact, old: Lock) -> Artefact | None:
 
 
 def _names_images(artefact: Artefact) -> bool:
-    return artefact.name == "kubeadm" or artefact.kind is Kind.MANIFEST
+    return artefact.name in {"kubeadm", "e2e.test"} or artefact.kind is Kind.MANIFEST
 
 
 def _fetched(artefact: Artefact, say: Say) -> Artefact:
@@ -98,6 +98,8 @@ def _images_of(artefact: Artefact) -> tuple[str, ...]:
     if artefact.kind is Kind.MANIFEST:
         text = path.read_text(encoding="utf-8", errors="replace")
         return references.of_manifest(text, name=str(artefact))
+    if artefact.name == "e2e.test":
+        return references.of_e2e(cache.program(artefact))
     return references.of_kubeadm(path, artefact.version)
 
 

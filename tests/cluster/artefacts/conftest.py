@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.cluster.artefacts.upstream import NODE, PAUSE, Registry, Upstream, serving
+from tests.cluster.artefacts.upstream import AGNHOST, NODE, PAUSE, Registry, Upstream, serving
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -43,6 +43,7 @@ def internet(upstream: Upstream, registry: Registry) -> Upstream:
     """Everything that the lab wants."""
     upstream.fill()
     registry.put(PAUSE)
+    registry.put(AGNHOST)
     registry.put(NODE)
     return upstream
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from tests.cluster.artefacts.upstream import Registry, Upstream
 
-COUNT = 11
+COUNT = 13
 
 
 @pytest.fixture(autouse=True)

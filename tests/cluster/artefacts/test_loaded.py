@@ -15,7 +15,15 @@ from lab.cluster.artefacts.loaded import Artefacts, Image, load_artefacts, verif
 from lab.errors import ArtefactError
 from tests.cluster.artefacts.test_local import SAYS, fill
 from tests.cluster.artefacts.test_relock import named, relocked
-from tests.cluster.artefacts.upstream import KATA_MAGIC, KUBEADM, NODE, PAUSE, Registry, Upstream
+from tests.cluster.artefacts.upstream import (
+    AGNHOST,
+    KATA_MAGIC,
+    KUBEADM,
+    NODE,
+    PAUSE,
+    Registry,
+    Upstream,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -58,7 +66,7 @@ def test_kata_is_found_by_runtime(official: Artefacts) -> None:
 
 
 def test_images_have_their_references_and_digests(official: Artefacts, registry: Registry) -> None:
-    digests = {reference: registry.put(reference) for reference in (PAUSE, NODE)}
+    digests = {reference: registry.put(reference) for reference in (PAUSE, AGNHOST, NODE)}
 
     images = official.images()
 
@@ -120,7 +128,7 @@ def test_damage_is_found_and_deleted(official: Artefacts) -> None:
     gone = cache.path_of(named(official.lock, "kubectl"))
     gone.unlink()
 
-    with pytest.raises(ArtefactError, match="2 of 11 artefacts are not what") as caught:
+    with pytest.raises(ArtefactError, match="2 of 13 artefacts are not what") as caught:
         verify(official)
 
     said = "".join(caught.value.__notes__)

@@ -16,7 +16,7 @@ from lab.cluster.artefacts.fetch import fetch
 from lab.cluster.artefacts.relock import relock
 from lab.errors import ArtefactError, CommandError, HostError
 from tests.cluster.artefacts.test_lock import LOCAL
-from tests.cluster.artefacts.upstream import MANIFEST, NODE, PAUSE, Registry, Upstream
+from tests.cluster.artefacts.upstream import AGNHOST, MANIFEST, NODE, PAUSE, Registry, Upstream
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -39,8 +39,8 @@ def test_all_that_is_wanted_is_locked(internet: Upstream, lock_file: Path) -> No
 
     assert lock.load(lock_file) == known
     assert [one.name for one in known.artefacts] == [
-        *("kubeadm", "kubelet", "kubectl", "crictl", "critest"),
-        *("containerd", "calico", "kata-go", "kata-rs", PAUSE, NODE),
+        *("kubeadm", "kubelet", "kubectl", "crictl", "critest", "e2e.test"),
+        *("containerd", "calico", "kata-go", "kata-rs", PAUSE, AGNHOST, NODE),
     ]
     assert known.is_official
 
@@ -74,7 +74,7 @@ def test_what_has_no_published_sum_is_left_to_the_fetch(
 ) -> None:
     known = relocked(internet, lock_file)
 
-    assert {one.name for one in known.unpinned} == {"kata-go", "kata-rs", PAUSE, NODE}
+    assert {one.name for one in known.unpinned} == {"kata-go", "kata-rs", PAUSE, AGNHOST, NODE}
     kata = named(known, "kata-go")
     assert (kata.kind, kata.source) == (Kind.KATA, UNPINNED)
     assert kata.size == len(internet.content("kata-go"))

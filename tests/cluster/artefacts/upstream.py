@@ -27,11 +27,16 @@ if TYPE_CHECKING:
 DOCKER = "application/vnd.docker.distribution.manifest.v2+json"
 OCI = "application/vnd.oci.image.manifest.v1+json"
 PAUSE = "registry.k8s.io/pause:3.10.2"
+AGNHOST = "registry.k8s.io/e2e-test-images/agnhost:2.63.0"
 NODE = "quay.io/calico/node:v3.33.1"
 KUBEADM = f"""#!/bin/sh
 test "$*" = "config images list --kubernetes-version v1.36.4" || exit 9
 echo "a warning" >&2
 echo {PAUSE}
+""".encode()
+E2E = f"""#!/bin/sh
+test "$*" = --list-images || exit 9
+echo {PAUSE} {AGNHOST}
 """.encode()
 MANIFEST = f"""\
 apiVersion: apps/v1
@@ -116,6 +121,8 @@ class Upstream:
                 return KUBEADM
             case "calico":
                 return MANIFEST
+            case "e2e.test":
+                return tar_gz(f"kubernetes/test/bin/{name}", E2E)
             case "crictl" | "critest":
                 return tar_gz(name, f"#!/bin/sh\necho {name}\n".encode())
             case "kata-go" | "kata-rs":

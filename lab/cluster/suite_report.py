@@ -1,8 +1,8 @@
 """
-What critest found of a handler, held against what is known.
+What one of upstream's suites found of a handler, held against what is known.
 
-Two lists: what is left out, because it cannot be tried on a node without a network, and what is
-known to fail with a runtime of Kata, with the source of each.
+Two lists for each: what is left out, because it cannot be tried on a node without a network, and
+what is known to fail with a runtime of Kata, with the source of each.
 """
 
 from __future__ import annotations
@@ -23,14 +23,12 @@ if TYPE_CHECKING:
 
     from lab.matrix import Runtime
 
-TEST = "[It] [k8s.io] "
-"""What the name of each test begins with, as ginkgo reports it."""
 _PASSED = "passed"
 _KINDS = (_PASSED, "failed", "known", "works_now", "left_out")
 _CUT_SHORT = frozenset({"timedout", "interrupted", "aborted"})
-"""How a test ends when the whole of critest does; those after it are not run, without a reason."""
+"""How a test ends when its whole program does; those after it are not run, without a reason."""
 _NOT_ASKED = "skipped"
-"""ginkgo's message of a test that it was told to skip; critest's own say more."""
+"""ginkgo's message of a test that it was told to skip; the programs' own say more."""
 MESSAGE_CHARS = 400
 
 
@@ -52,8 +50,19 @@ class Known:
     runtimes: Sequence[Runtime] = KATA
 
 
+@dataclass(frozen=True, slots=True)
+class Suite:
+    """Upstream's tests in one program."""
+
+    program: str
+    begins: str
+    """What the name of each test begins with, as ginkgo reports it."""
+    left_out: Sequence[LeftOut]
+    known: Sequence[Known]
+
+
 _ONLY_NGINX = "it needs an image of nginx, which critest names itself"
-LEFT_OUT = (
+_LEFT_OUT_BY_CRITEST = (
     LeftOut("Image Manager", "it pulls images"),
     LeftOut("Image Consistency", "it pulls images"),
     LeftOut("Image Identifier Consistency", "it pulls images"),
@@ -69,7 +78,7 @@ LEFT_OUT = (
 """Sources: cri-tools 1.36, pkg/validate (consts.go, image*.go, security_context_linux.go)."""
 
 _NO_SECCOMP = "disable_guest_seccomp is true by default (src/runtime/Makefile, and runtime-rs's)"
-KNOWN = (
+_KNOWN_TO_CRITEST = (
     Known("HostNetwork is true", "docs/Limitations.md, Host network"),
     Known("HostIpc is true", "a guest has a kernel, and so System V objects, of its own"),
     Known("'rshared' should support propagation", "kata-containers/runtime#1299"),
@@ -83,10 +92,29 @@ KNOWN = (
     Known("seccomp profile that blocks setting hostname with SYS_ADMIN", _NO_SECCOMP),
 )
 """By name; read in Kata's sources, at 3.28.0 and 4.1.0, and its issues."""
+CRITEST = Suite(
+    program="critest",
+    begins="[It] [k8s.io] ",
+    left_out=_LEFT_OUT_BY_CRITEST,
+    known=_KNOWN_TO_CRITEST,
+)
+E2E = Suite(
+    program="e2e.test",
+    begins="[It] [sig-network] ",
+    left_out=(
+        LeftOut(r"\[Slow\]", "it takes too long"),
+        LeftOut(r"\[Disruptive\]|\[Serial\]", "it wants the cluster to itself"),
+        LeftOut(r"\[Feature:|\[FeatureGate:", "it needs what this cluster has not"),
+    ),
+    known=(
+        Known("node-pod communication", "docs/Limitations.md, Host network: it starts such a pod"),
+    ),
+)
+"""Kubernetes' own, of which those of the network are run. Source: test/e2e/common/network."""
 
 
 class Summary(msgspec.Struct, frozen=True, kw_only=True):
-    """What became of critest's tests of one handler, by name."""
+    """What became of the tests of one handler, by name."""
 
     handler: str
     passed: tuple[str, ...] = ()
@@ -114,9 +142,9 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
         return f"{self.handler}: " + ", ".join(f"{count} {name}" for name, count in counts.items())
 
 
-def broken(handler: str, problem: str) -> Summary:
-    """What there is to say of a *handler* when critest itself came to no report."""
-    return Summary(handler=handler, failed={"critest": problem})
+def broken(suite: Suite, handler: str, problem: str) -> Summary:
+    """What there is to say of a *handler* when the program itself came to no report."""
+    return Summary(handler=handler, failed={suite.program: problem})
 
 
 def render(summary: Summary) -> str:
@@ -124,9 +152,9 @@ def render(summary: Summary) -> str:
     return msgspec.json.format(msgspec.json.encode(summary), indent=1).decode() + "\n"
 
 
-def summarise(report: str, *, handler: str, runtime: Runtime) -> Summary:
+def summarise(suite: Suite, report: str, *, handler: str, runtime: Runtime) -> Summary:
     """
-    Read ginkgo's JUnit *report* on a *handler* of *runtime*.
+    Read ginkgo's JUnit *report* of a *suite* on a *handler* of *runtime*.
 
     A test that was not asked for (``--focus``) is not counted.
 
@@ -137,44 +165,51 @@ def summarise(report: str, *, handler: str, runtime: Runtime) -> Summary:
         cases = list(xml(report).iter("testcase"))
     except DecodeError as error:
         raise ToolOutputError(
-            f"critest's report is no XML: {error}", remedy="read its output, beside the report"
+            f"the report of {suite.program} is no XML: {error}",
+            remedy="read its output, beside the report",
         ) from error
     found: dict[str, dict[str, str]] = {kind: {} for kind in _KINDS}
     for case in cases:
-        name = case.get("name", "").removeprefix(TEST)
-        kind, note = _kind(case, name, runtime)
+        kind, note = _kind(suite, case, runtime)
+        name = _name(suite, case)
         if kind:
             found[kind][name] = note
     return Summary(handler=handler, passed=tuple(found.pop(_PASSED)), **found)
 
 
-def _kind(case: Element, name: str, runtime: Runtime) -> tuple[str, str]:
+def _name(suite: Suite, case: Element) -> str:
+    return case.get("name", "").removeprefix(suite.begins)
+
+
+def _kind(suite: Suite, case: Element, runtime: Runtime) -> tuple[str, str]:
     """Which of a summary's lists a *case* belongs to, and what to note; to none, if it is none."""
-    status, source = case.get("status"), _source(name, runtime)
+    status, source = case.get("status"), _source(suite, case, runtime)
     if status in {"skipped", "pending"}:
-        reason = _reason(name, case)
+        reason = _reason(suite, case)
         return ("left_out" if reason else "", reason)
     if status == _PASSED:
-        is_test = case.get("name", "").startswith(TEST)  # or what is done before and after all
+        is_test = case.get("name", "").startswith(suite.begins)  # or done before and after all
         return (("works_now" if source else _PASSED) if is_test else "", source)
     is_known = bool(source) and status not in _CUT_SHORT
     return ("known", source) if is_known else ("failed", _message(case))
 
 
-def _source(name: str, runtime: Runtime) -> str:
-    for known in KNOWN:
-        if runtime in known.runtimes and re.search(known.pattern, name):
+def _source(suite: Suite, case: Element, runtime: Runtime) -> str:
+    for known in suite.known:
+        if runtime in known.runtimes and re.search(known.pattern, _name(suite, case)):
             return known.source
     return ""
 
 
-def _reason(name: str, case: Element) -> str:
+def _reason(suite: Suite, case: Element) -> str:
     """Why a test was not run; empty if nobody asked for it."""
-    for left in LEFT_OUT:
-        if re.search(left.pattern, name):
+    if not case.get("name", "").startswith(suite.begins):
+        return ""
+    for left in suite.left_out:
+        if re.search(left.pattern, _name(suite, case)):
             return left.reason
     said = _message(case)
-    return "" if said == _NOT_ASKED else f"critest says: {said}"
+    return "" if said == _NOT_ASKED else f"{suite.program} says: {said}"
 
 
 def _message(case: Element) -> str:

@@ -1,4 +1,4 @@
-"""critest's report, held against what is left out and what is known to fail."""
+"""Reports of upstream's suites, held against what is left out and what is known to fail."""
 
 from __future__ import annotations
 
@@ -9,11 +9,12 @@ from xml.etree import ElementTree
 import msgspec
 import pytest
 
-from lab.cluster import critest_report
-from lab.cluster.critest_report import KNOWN, LEFT_OUT, TEST, Summary, broken, summarise
+from lab.cluster import suite_report
+from lab.cluster.suite_report import CRITEST, Summary, broken, summarise
 from lab.errors import ToolOutputError
 from lab.matrix import KATA, Runtime
 
+TEST = CRITEST.begins
 DATA = Path(__file__).parents[1] / "data" / "critest"
 DRY_RUN = (DATA / "1.36.0-dry-run.xml").read_text(encoding="utf-8")
 NO_RUNTIME = (DATA / "1.36.0-no-runtime.xml").read_text(encoding="utf-8")
@@ -24,14 +25,14 @@ OTHER = "Security Context NamespaceOption runtime should support HostNetwork is 
 def names(report: str) -> dict[str, str]:
     """The status of each test, by name."""
     return {
-        case.get("name", "").removeprefix(TEST): case.get("status", "")
+        case.get("name", "").removeprefix(CRITEST.begins): case.get("status", "")
         for case in ElementTree.fromstring(report).iter("testcase")  # noqa: S314 - our own
-        if case.get("name", "").startswith(TEST)
+        if case.get("name", "").startswith(CRITEST.begins)
     }
 
 
 def summary(report: str, runtime: Runtime = Runtime.KATA_GO) -> Summary:
-    return summarise(report, handler="tcfilter-virtiofs-kata-go", runtime=runtime)
+    return summarise(CRITEST, report, handler="tcfilter-virtiofs-kata-go", runtime=runtime)
 
 
 def test_what_is_left_out_is_named_with_its_reason_and_critest_skips_no_more() -> None:
@@ -46,17 +47,17 @@ def test_what_is_left_out_is_named_with_its_reason_and_critest_skips_no_more() -
     assert found.is_good
 
 
-@pytest.mark.parametrize("left", LEFT_OUT, ids=lambda left: left.pattern)
+@pytest.mark.parametrize("left", CRITEST.left_out, ids=lambda left: left.pattern)
 def test_every_pattern_of_what_is_left_out_names_a_test(
-    left: critest_report.LeftOut,
+    left: suite_report.LeftOut,
 ) -> None:
     matching = [status for name, status in names(DRY_RUN).items() if re.search(left.pattern, name)]
 
     assert set(matching) == {"skipped"}
 
 
-@pytest.mark.parametrize("known", KNOWN, ids=lambda known: known.pattern)
-def test_what_is_known_to_fail_is_one_test_that_is_run(known: critest_report.Known) -> None:
+@pytest.mark.parametrize("known", CRITEST.known, ids=lambda known: known.pattern)
+def test_what_is_known_to_fail_is_one_test_that_is_run(known: suite_report.Known) -> None:
     matching = [status for name, status in names(DRY_RUN).items() if re.search(known.pattern, name)]
 
     assert matching == ["passed"]
@@ -89,7 +90,7 @@ def test_what_nobody_asked_for_is_not_counted() -> None:
 def test_what_is_known_to_fail_and_works_is_told_apart() -> None:
     found = summary(DRY_RUN)
 
-    assert len(found.works_now) == len(KNOWN)
+    assert len(found.works_now) == len(CRITEST.known)
     assert found.is_good, "that is no failure"
     assert HOST_NETWORK not in found.passed
 
@@ -125,7 +126,7 @@ def test_one_test_that_works_now_is_good() -> None:
 
 @pytest.mark.parametrize("report", ["", "cat: no such file", "<testsuites><testsuite>"])
 def test_what_is_no_report_is_an_error(report: str) -> None:
-    with pytest.raises(ToolOutputError, match="critest's report is no XML"):
+    with pytest.raises(ToolOutputError, match="the report of critest is no XML"):
         summary(report)
 
 
@@ -136,15 +137,15 @@ def test_a_report_without_a_test_is_not_good() -> None:
 def test_a_summary_is_filed_with_names_and_reasons() -> None:
     found = summary(NO_RUNTIME)
 
-    assert msgspec.json.decode(critest_report.render(found), type=Summary) == found
+    assert msgspec.json.decode(suite_report.render(found), type=Summary) == found
 
 
 def test_a_summary_is_told_in_a_line() -> None:
     assert str(summary(NO_RUNTIME)).startswith(
         "tcfilter-virtiofs-kata-go: 0 passed, 14 failed, 1 failed as known, "
     )
-    assert not broken("runc", "ssh failed").is_good
+    assert not broken(CRITEST, "runc", "ssh failed").is_good
 
 
 def test_the_lists_are_of_kata_alone() -> None:
-    assert {runtime for known in KNOWN for runtime in known.runtimes} == set(KATA)
+    assert {runtime for known in CRITEST.known for runtime in known.runtimes} == set(KATA)
