@@ -14,6 +14,7 @@ from lab import command
 from lab.cluster.kube_node import ADMIN
 from lab.cluster.kubeadm import API_PORT
 from lab.cluster.objects import NAMESPACE
+from lab.errors import CommandError
 from lab.files import write_atomic
 from lab.ports import LOOPBACK
 
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
     from lab.node import Node
 
 CONNECT_TIMEOUT_S = 60.0
+UNREACHED = "The connection to the server"
+"""How kubectl begins to say that nothing answers (kubectl/pkg/cmd/util/helpers.go)."""
 NAME = "kubernetes"
 """What kubeadm calls a cluster, and a name that the API's certificate has on every node."""
 
@@ -58,7 +61,13 @@ class Api:
             ProvisionError: if the node cannot be reached.
             CommandError: if kubectl failed, or was given up on at the deadline.
         """
-        return command.run(self.argv(arguments), timeout_s=timeout_s, check=check, stdin=stdin)
+        done = command.run(self.argv(arguments), timeout_s=timeout_s, check=False, stdin=stdin)
+        if done.returncode and UNREACHED in done.stderr:
+            self.node.run(["true"], timeout_s=CONNECT_TIMEOUT_S)  # or it is the node that is gone
+        if check and done.returncode:
+            problem = f"kubectl {arguments[0]} exited with status {done.returncode}"
+            raise CommandError(problem, completed=done)
+        return done
 
     def ask(self, arguments: Sequence[str], *, timeout_s: float) -> str:
         """What kubectl says to *arguments*; if it fails, what it complains of."""

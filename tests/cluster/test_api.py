@@ -6,7 +6,7 @@ import pytest
 
 from lab.cluster.api import Api
 from lab.cluster.kube_node import ADMIN
-from lab.errors import CommandError
+from lab.errors import CommandError, ProvisionError
 from tests.runtime.fake_node import FakeNode
 
 if TYPE_CHECKING:
@@ -74,6 +74,18 @@ def test_what_it_says_is_an_answer_also_when_it_complains(node: Reached, kubectl
     assert api.ask(["fail"], timeout_s=5) == "connection refused\n"
     with pytest.raises(CommandError, match="exited with status 1"):
         api.run(["fail"], timeout_s=5)
+
+
+def test_a_node_that_is_gone_is_not_an_api_that_is_not_up_yet(node: Reached, kubectl: Path) -> None:
+    api = Api(node, kubectl)
+    refused = "The connection to the server 127.0.0.1:40001 was refused"
+    kubectl.write_text(f'#!/bin/sh\ncase $* in *get*) echo "{refused}" >&2; exit 1;; esac\n')
+
+    assert api.ask(["get"], timeout_s=5).strip() == refused
+    node.reply("true", ProvisionError("node node-1 cannot be reached", remedy="none"))
+
+    with pytest.raises(ProvisionError, match="node-1 cannot be reached"):
+        api.ask(["get"], timeout_s=5)
 
 
 def test_documents_go_to_its_input(node: Reached, kubectl: Path) -> None:
