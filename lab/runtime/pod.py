@@ -47,6 +47,8 @@ READY_TIMEOUT_S = 300.0
 STOP_TIMEOUT_S = 180.0
 STOP_TRIES = 150
 POLL_S = 1.0
+WATCH_S = 20
+"""After which it is asked whether an event says that there is nothing to wait for."""
 LOG_TAIL_BYTES = 200_000
 EXITED = "command terminated with exit code"
 """How kubectl says that it is the program, not kubectl itself, that failed."""
@@ -286,7 +288,11 @@ class PodSandbox:
         )
 
     def _wait_until_ready(self, *, restarts: int) -> None:
+        patiently = ["wait", f"pod/{self.id}", "--for=condition=Ready", f"--timeout={WATCH_S}s"]
+
         def probe() -> None:
+            # One connection that is told of a change: each question is work for the node, too.
+            self._api.run(patiently, timeout_s=APPLY_TIMEOUT_S, check=False)
             state = self._state()
             if state.failure and not state.is_ready:
                 raise SandboxError(f"{self.id} does not start: {state.failure}", remedy=REMEDY)
