@@ -193,7 +193,7 @@ def leftovers() -> str:
 
 
 def leftovers_of(pod: str) -> str:
-    """The shell line that lists what processes and state of one sandbox there are."""
+    """The shell lines that list what processes and state of one sandbox there are."""
     places = " ".join(f"{place}/{pod}" for place in STATE)
     return (
         f'for path in {places}; do [ ! -e "$path" ] || printf \'%s \' "$path"; done\n'

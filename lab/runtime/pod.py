@@ -284,7 +284,7 @@ class PodSandbox:
             "printf 'left: '\n"
             f"{ids}\n"
             f"[ ! -e /run/netns/{self.pod.namespace} ] || printf 'namespace '\n"
-            f"for pod in $ids; do {kata_evidence.leftovers_of('$pod')}; done\n"
+            f"for pod in $ids; do\n{kata_evidence.leftovers_of('$pod')}done\n"
         )
 
     def _wait_until_ready(self, *, restarts: int) -> None:

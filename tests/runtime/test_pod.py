@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import subprocess
 from typing import TYPE_CHECKING
 
 import pytest
@@ -174,6 +175,10 @@ def test_a_pod_is_deleted_and_nothing_is_left(node: FakeNode, sandbox: PodSandbo
     delete, script = node.ran[-2:]
     assert "delete pod boot0 --ignore-not-found" in delete
     assert "crictl rmp" in script
+    done = subprocess.run(
+        ["/bin/sh", "-n"], input=script, capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_a_pod_that_the_api_does_not_delete_is_told_with_its_words(
