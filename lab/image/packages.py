@@ -24,6 +24,8 @@ WANTED: dict[PackageSet, tuple[str, ...]] = {
     PackageSet.NODE: (
         "systemd-sysv",
         "udev",
+        # By it kata-rs asks systemd for the cgroup of a pod; runc has a way of its own.
+        "dbus",
         "openssh-server",
         # The plain kernel: the one for clouds has no 9p. Its packages want a maker of
         # initial file systems; this is the smallest, and what it makes is not used.
