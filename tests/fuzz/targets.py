@@ -223,7 +223,9 @@ TARGETS = (
     target(
         suite_report.summarise,
         texts(*CRITEST),
-        partial(suite_report.summarise, handler="kata", runtime=Runtime.KATA_GO),
+        partial(
+            suite_report.summarise, suite_report.CRITEST, handler="kata", runtime=Runtime.KATA_GO
+        ),
     ),
     # What people write, and what is locked.
     target(
