@@ -63,9 +63,12 @@ class Frozen:
             for node, disks in prepared.items()
         }
 
-    def keep(self, lab: LabRecord) -> None:
+    def keep(self, lab: LabRecord, disks: Mapping[str, Disks]) -> None:
         """
         Keep the state of *lab*, which is up, in place of all others beside it; then it goes on.
+
+        Args:
+            disks: What its nodes write to, by their names.
 
         Raises:
             LabError: if QEMU, libvirt or the disk refuses.
@@ -75,25 +78,26 @@ class Frozen:
             names = [node.domain for node in lab.nodes]
             with connected(lab.uri) as connection, memory.held(connection, names):
                 for node in lab.nodes:
-                    made = _belonging_to_qemu(_memory(unfinished, node.name), node, lab)
+                    own = disks[node.name]
+                    made = _belonging_to_qemu(_memory(unfinished, node.name), own)
                     memory.save(connection, node.domain, made)
-                    _copy(node, lab, unfinished)
+                    _copy(node, own, unfinished)
             for other in self.folder.parent.glob(f"{PREFIX}*"):
                 remove(other)
             put_in_place(unfinished, self.folder)
 
 
-def _belonging_to_qemu(path: Path, node: NodeRecord, lab: LabRecord) -> Path:
-    """An empty file that only QEMU's user may read and write: libvirt has given it the disks."""
+def _belonging_to_qemu(path: Path, disks: Disks) -> Path:
+    """An empty file that only QEMU's user may read and write: libvirt has given it the *disks*."""
     path.touch(PRIVATE)
-    user = Disks.of(node.name, lab.folder).root.stat()
+    user = disks.root.stat()
     os.chown(path, user.st_uid, user.st_gid)
     return path
 
 
-def _copy(node: NodeRecord, lab: LabRecord, folder: Path) -> None:
-    """Copy the disks of *node*, which is held, and its keys into *folder*."""
-    own, kept = Disks.of(node.name, lab.folder), Disks.of(node.name, folder)
+def _copy(node: NodeRecord, own: Disks, folder: Path) -> None:
+    """Copy its *own* disks of *node*, which is held, and its keys into *folder*."""
+    kept = Disks.of(node.name, folder)
     for disk, copy in ((own.root, kept.root), (own.data, kept.data)):
         copy.touch(PRIVATE)
         shutil.copyfile(disk, copy)

@@ -82,8 +82,10 @@ cat >/etc/containerd/config.toml <<'CONFIG'
 """What a new data disk needs, once."""
 
 
-FORGET = "rm -f /etc/ssh/ssh_host_ed25519_key ~/.ssh/authorized_keys\n"
-"""What a prepared disk must not keep: the keys of the lab that it was prepared in."""
+LEAN = "sync\necho 3 >/proc/sys/vm/drop_caches\n"
+"""Lets go of what the node can read again: its memory is about to be kept."""
+FORGET = f"rm -f /etc/ssh/ssh_host_ed25519_key ~/.ssh/authorized_keys\n{cri_node.EMULATE_NOT}"
+"""What a prepared disk must not keep: keys, and whether the lab it was prepared in was emulated."""
 
 
 def divide_script(spec: NodeSpec) -> str:
@@ -136,9 +138,13 @@ def activating(spec: NodeSpec, kit: Kit | None, *, is_emulated: bool) -> str:
     """What the node of *spec* needs at each start from its prepared disks."""
     script = _waiting(spec) + divide_script(spec) + ACTIVATE
     if kit:
-        script = cri_node.MOUNT_ARTEFACTS + script
-        script += cri_node.activate_script(is_emulated=is_emulated and bool(kit.releases))
-    return script + (LARGE_PAGES + vmexits.WATCH if is_emulated else "")
+        script = cri_node.MOUNT_ARTEFACTS + script + cri_node.ACTIVATE
+    return script + (emulated(kit) if is_emulated else "")
+
+
+def emulated(kit: Kit | None) -> str:
+    """What an emulated node needs beyond that, for its guests."""
+    return (cri_node.EMULATE if kit and kit.releases else "") + LARGE_PAGES + vmexits.WATCH
 
 
 def _waiting(spec: NodeSpec) -> str:

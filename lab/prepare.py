@@ -90,14 +90,16 @@ def prepared(
             remove(dead)
         with scratch(PREPARING, among=folder.parent) as unfinished:
             unfinished.chmod(0o755)  # QEMU may run as another user
+            made = _disks(topology, unfinished, artefacts)
             start = Start(
                 topology=topology,
                 image=images.node,
-                disks=_disks(topology, unfinished, artefacts),
+                disks=made,
                 accelerator=chosen.accelerator,
                 emulator=chosen.emulator,
                 console=console,
                 run=run,
+                frozen=frozen(topology, made, chosen, kit),
                 keeps_disks=True,
             )
             _prepare(start, scripts, kit)
@@ -161,7 +163,8 @@ def frozen(
 def _freeze(lab: Lab, frozen: Frozen) -> None:
     """Keep the state of *lab*; that it cannot be kept is no reason not to use it."""
     try:
-        frozen.keep(lab.record)
+        _run(lab, dict.fromkeys(lab.nodes, node_scripts.LEAN))
+        frozen.keep(lab.record, lab.disks)
     except (LabError, OSError) as error:
         log.warning("the next lab boots: %s", error)
 
@@ -216,6 +219,10 @@ def _prepare(start: Start, scripts: Mapping[str, str], kit: Kit | None) -> None:
         if kit and kit.cluster:
             nodes = ClusterNodes.of(start.topology, lab.nodes, kit.kubectl)
             cluster_up.make(nodes, start.topology, kit.cluster)
+            if lab.frozen:
+                _run(lab, dict.fromkeys(scripts, node_scripts.emulated(kit)))
+                _freeze(lab, lab.frozen)
+            cluster_up.end(nodes)
         _run(lab, dict.fromkeys(scripts, node_scripts.FORGET))
         power_off(lab)
 

@@ -27,6 +27,7 @@ from lab.wait import Pending, wait_for
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from lab.disks import Disks
     from lab.frozen import Frozen
     from lab.machine import Machine, Start
 
@@ -44,6 +45,8 @@ class Lab:
     record: LabRecord
     nodes: Mapping[str, Node]
     """By name."""
+    disks: Mapping[str, Disks]
+    """What each of them writes to, by its name."""
     frozen: Frozen | None = None
     """Where its state is kept once it is up, if it is to be."""
     is_thawed: bool = False
@@ -135,6 +138,7 @@ def _bring_up_in(folder: Path, start: Start) -> Lab:
     return Lab(
         record,
         {node.name: node for node in nodes},
+        {machine.record.name: machine.disks for machine in made},
         frozen=start.frozen,
         is_thawed=start.thaws is not None,
     )

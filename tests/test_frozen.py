@@ -68,7 +68,7 @@ def test_a_state_is_memory_disks_and_keys_from_one_moment(start: Start, machines
     lab, frozen = up(start)
     (lab.folder / "node-1-root.qcow2").write_text("root")
 
-    frozen.keep(lab.record)
+    frozen.keep(lab.record, lab.disks)
 
     assert machines.done == ["hold 1", "save 1", "let go"]
     assert frozen.is_there
@@ -87,7 +87,7 @@ def test_the_state_of_another_machine_is_removed(start: Start) -> None:
     disks = frozen.folder.with_name("node-1-root.qcow2")
     disks.touch()
 
-    frozen.keep(lab.record)
+    frozen.keep(lab.record, lab.disks)
 
     assert sorted(frozen.folder.parent.iterdir()) == [frozen.folder, disks]
 
@@ -99,7 +99,7 @@ def test_a_state_that_cannot_be_kept_leaves_nothing_and_the_lab_goes_on(
     machines.fails = True
 
     with pytest.raises(ProvisionError, match="no space"):
-        frozen.keep(lab.record)
+        frozen.keep(lab.record, lab.disks)
 
     assert machines.done[-1] == "let go"
     assert list(frozen.folder.parent.iterdir()) == []
@@ -111,7 +111,7 @@ def test_a_lab_goes_on_from_it_with_its_keys_and_above_its_disks(
 ) -> None:
     first, frozen = up(start)
     assert not first.is_thawed
-    frozen.keep(first.record)
+    frozen.keep(first.record, first.disks)
     made = len(ground.programs.calls("ssh-keygen"))
 
     lab, _ = up(start)
@@ -131,7 +131,7 @@ def test_nodes_boot_where_they_cannot_go_on(
     start: Start, ground: Ground, caplog: pytest.LogCaptureFixture
 ) -> None:
     first, frozen = up(start)
-    frozen.keep(first.record)
+    frozen.keep(first.record, first.disks)
     missing = frozen.folder / "node-1-keys" / "client"
     ground.programs.add("ssh", f'[ ! -e "{missing}" ] || exit 255')
 

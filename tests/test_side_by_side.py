@@ -21,8 +21,8 @@ from lab.takedown import take_down
 from lab.virt.xml import Accelerator
 from tests.fake_run import FakeRun
 from tests.fakes import unsaid
+from tests.given import images
 from tests.ground import SINGLE
-from tests.test_prepare import images
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

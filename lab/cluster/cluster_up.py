@@ -59,7 +59,7 @@ class ClusterNodes:
 
 def make(nodes: ClusterNodes, topology: Topology, parts: ClusterParts) -> None:
     """
-    Make a cluster of *nodes* that are laid out, wait until it is up, and end it in order.
+    Make a cluster of *nodes* that are laid out, and wait until it is up.
 
     Raises:
         ClusterError: if it does not come up, with the component that fails and its last words.
@@ -78,6 +78,18 @@ def make(nodes: ClusterNodes, topology: Topology, parts: ClusterParts) -> None:
         )
     wait_until_up(nodes, has_calico=parts.has_calico)
     for worker in nodes.workers:
+        worker.script(kube_node.CLOSE_WORKER, timeout_s=ASK_TIMEOUT_S)
+    _run(first, kube_node.CLOSE, "the cluster cannot be closed", timeout_s=END_TIMEOUT_S)
+
+
+def end(nodes: ClusterNodes) -> None:
+    """
+    End the cluster of *nodes* in order, so that their disks can be started from.
+
+    Raises:
+        ClusterError: if it does not end, with the component that fails and its last words.
+    """
+    for worker in nodes.workers:
         _run(
             worker,
             kube_node.END_WORKER,
@@ -85,6 +97,7 @@ def make(nodes: ClusterNodes, topology: Topology, parts: ClusterParts) -> None:
             timeout_s=END_TIMEOUT_S,
             among=diagnosis.OF_WORKERS,
         )
+    first = nodes.control_plane
     _run(first, kube_node.END, "the cluster does not end in order", timeout_s=END_TIMEOUT_S)
 
 

@@ -69,6 +69,8 @@ awk '/^kernel_params *=/ {{
 }}' {CONFIGURATIONS}/*/configuration.toml
 """
 """What the release tells its guest's kernel, and a few words more."""
+EMULATE_NOT = f"rm -f {CONFIGURATIONS}/*/{EMULATED_DROP_IN}\n"
+"""Takes those words back."""
 
 
 def layout_script(kit: Kit, sandbox: SandboxSpec) -> str:
@@ -106,11 +108,6 @@ def import_script(kit: Kit) -> str:
 def import_line(archive: str, snapshotter: Snapshotter) -> str:
     """The shell line that imports an image from *archive* for one snapshotter."""
     return f"{CTR} images import --local --snapshotter {snapshotter} {archive}\n"
-
-
-def activate_script(*, is_emulated: bool) -> str:
-    """What a node needs at each start; an emulated one tells its guests so."""
-    return ACTIVATE + (EMULATE if is_emulated else "")
 
 
 def announcement(address: str) -> str:

@@ -56,24 +56,23 @@ START_LATER = f"mv {FOLDER}/later/* {MANIFESTS}/\n"
 Once the API answers: the controller manager gives it 10 s and then ends, to be started again
 and again while the API itself lacks the processor on a node that is emulated.
 """
-END_WORKER = f"""\
-rm -f {FOLDER}/join.yaml {JOIN_LOG}
+CLOSE_WORKER = f"rm -f {FOLDER}/join.yaml {JOIN_LOG}\n"
+CLOSE = f"""\
+{KUBECTL} --namespace kube-system delete secrets --wait=false \
+--field-selector type=bootstrap.kubernetes.io/token >/dev/null
+rm -f {INIT_LOG}
+"""
+"""Takes back what let workers join, once they have: a prepared cluster lets nobody else in."""
+END_WORKER = """\
 systemctl stop kubelet
 crictl rmp -af >/dev/null 2>&1 || true
 """
 """Ends all pods, so that none is found half alive at the next start."""
 END = f"""\
-{KUBECTL} --namespace kube-system delete secrets --wait=false \
---field-selector type=bootstrap.kubernetes.io/token >/dev/null
-rm -f {INIT_LOG}
 {END_WORKER}mkdir -p {FOLDER}/later
 mv {" ".join(f"{MANIFESTS}/{name}" for name in LATER)} {FOLDER}/later/
 """
-"""
-The same where the control plane is; last, since the plugin of the pods' network asks it.
-
-First of all, what let workers join is taken back: a prepared cluster lets nobody else in.
-"""
+"""The same where the control plane is; last, since the plugin of the pods' network asks it."""
 INVITATION = f"tail -n 5 {INIT_LOG}\n"
 """kubeadm ends with the command by which workers may join; :class:`Invitation` reads it."""
 
@@ -96,7 +95,7 @@ def making(topology: Topology, parts: ClusterParts) -> str:
     """All that makes a cluster of nodes that are laid out, but for what lets workers join."""
     nobody = Invitation("", "")
     joins = (join_script(topology, parts, worker, nobody) for worker in topology.workers)
-    return INIT + APPLY + "".join(joins) + END
+    return INIT + APPLY + "".join(joins) + CLOSE + END
 
 
 def join_script(

@@ -80,13 +80,13 @@ def pair(node: FakeNode, worker: FakeNode) -> ClusterNodes:
     return ClusterNodes(api=FakeApi(node), workers=(worker,))
 
 
-def test_a_cluster_is_made_waited_for_and_ended(
+def test_a_cluster_is_made_waited_for_and_closed(
     node: FakeNode, single: ClusterNodes, parts: ClusterParts
 ) -> None:
     cluster_up.make(single, SINGLE, parts)
 
     steps = [text for text in node.ran if "get nodes,pods" not in text]
-    assert steps == [kube_node.INIT, kube_node.APPLY, state.BOOTED, kube_node.END]
+    assert steps == [kube_node.INIT, kube_node.APPLY, state.BOOTED, kube_node.CLOSE]
 
 
 def test_a_prepared_one_is_started_and_waited_for(node: FakeNode, single: ClusterNodes) -> None:
@@ -148,20 +148,28 @@ def test_a_kubeadm_that_fails_is_quoted(
     assert "[preflight] Some fatal" in told(caught.value)
 
 
-def test_a_worker_joins_once_the_control_plane_is_there_and_ends_before_it(
+def test_a_worker_joins_once_the_control_plane_is_there(
     node: FakeNode, worker: FakeNode, pair: ClusterNodes, parts: ClusterParts
 ) -> None:
-    order = node.order = worker.order
-
     cluster_up.make(pair, PAIR, parts)
 
     (joined,) = (text for text in worker.ran if "kubeadm join" in text)
     assert f"- {CA_HASH}\n" in joined
     assert "apiServerEndpoint: 198.18.1.1:6443\n" in joined
-    assert worker.ran[-1] == kube_node.END_WORKER
-    assert node.ran[-1] == kube_node.END
-    assert order[0] == order[-1] == "control-1"
-    assert order[-2] == "worker-1"
+    assert node.ran[0] == kube_node.INIT
+    assert worker.ran[-1] == kube_node.CLOSE_WORKER
+    assert node.ran[-1] == kube_node.CLOSE
+
+
+def test_a_worker_ends_before_the_control_plane(
+    node: FakeNode, worker: FakeNode, pair: ClusterNodes
+) -> None:
+    order = node.order = worker.order
+
+    cluster_up.end(pair)
+
+    assert (worker.ran, node.ran) == ([kube_node.END_WORKER], [kube_node.END])
+    assert order == ["worker-1", "control-1"]
 
 
 def test_a_workers_kubelet_is_started_once_the_api_answers(
@@ -232,11 +240,11 @@ def test_a_worker_that_does_not_start_is_diagnosed(worker: FakeNode, pair: Clust
 
 @pytest.mark.parametrize("who", ["worker-1", "control-1"])
 def test_what_does_not_end_in_order_is_diagnosed(
-    node: FakeNode, worker: FakeNode, pair: ClusterNodes, parts: ClusterParts, who: str
+    node: FakeNode, worker: FakeNode, pair: ClusterNodes, who: str
 ) -> None:
     failing = {"worker-1": worker, "control-1": node}[who]
     failing.reply("systemctl stop kubelet", completed(status=1, stderr="exit"))
     worker.reply("is-active", gathered({"kubelet": "active\n", "containers": ""}))
 
     with pytest.raises(ClusterError, match=f"does not end in order; on {who} kubelet"):
-        cluster_up.make(pair, PAIR, parts)
+        cluster_up.end(pair)

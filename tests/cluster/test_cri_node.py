@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from lab.cluster import cri_node
-from lab.cluster.cri_node import activate_script, import_script, layout_script
+from lab.cluster.cri_node import import_script, layout_script
 from lab.cluster.kit import Kit
 from lab.topology import SandboxSpec
 from tests.cluster import built
@@ -36,7 +36,9 @@ def test_every_script_is_one_that_a_shell_understands(kit: Kit) -> None:
         cri_node.MOUNT_ARTEFACTS,
         layout_script(kit, SANDBOX),
         import_script(kit),
-        activate_script(is_emulated=True),
+        cri_node.ACTIVATE,
+        cri_node.EMULATE,
+        cri_node.EMULATE_NOT,
     )
 
     done = subprocess.run(
@@ -89,11 +91,6 @@ def test_what_pods_are_made_of_is_there_for_each_snapshotter(kit: Kit) -> None:
     ]
 
 
-def test_only_emulated_guests_go_without_mitigations() -> None:
-    assert "mitigations" not in activate_script(is_emulated=False)
-    assert activate_script(is_emulated=True).startswith(activate_script(is_emulated=False))
-
-
 def test_an_emulated_guest_is_told_a_few_words_more_than_its_release_tells_it(
     tmp_path: Path,
 ) -> None:
@@ -111,3 +108,8 @@ def test_an_emulated_guest_is_told_a_few_words_more_than_its_release_tells_it(
     words = "mitigations=off agent.hotplug_timeout=30"
     assert told["go"] == {"hypervisor": {"qemu": {"kernel_params": f"a=1 b=2 {words}"}}}
     assert told["rs"] == {"hypervisor": {"qemu": {"kernel_params": f" {words}"}}}
+
+    back = cri_node.EMULATE_NOT.replace("/etc/kata-lab", str(tmp_path))
+    subprocess.run(["/bin/sh", "-eu"], input=back, text=True, check=True)
+
+    assert list(tmp_path.glob("*/config.d/*")) == []

@@ -108,6 +108,8 @@ def test_every_script_is_one_that_a_shell_understands(tmp_path: Path) -> None:
         kube_node.INIT,
         kube_node.APPLY,
         kube_node.START,
+        kube_node.CLOSE_WORKER,
+        kube_node.CLOSE,
         kube_node.END,
         kube_node.layout_script(kit, PAIR, PAIR.node),
         kube_node.making(PAIR, kube_node.parts_of(kit)),
@@ -223,11 +225,10 @@ def test_all_that_makes_a_cluster_tells_one_kind_from_another(kit: Kit) -> None:
     assert kube_node.making(PAIR, parts).count("kubeadm join") == 1
 
 
-def test_what_let_workers_join_is_taken_back_before_the_cluster_ends() -> None:
-    withdraw, forget, *rest = kube_node.END.splitlines()
+def test_what_let_workers_join_is_taken_back() -> None:
+    withdraw, forget = kube_node.CLOSE.splitlines()
 
     assert " delete secrets --wait=false " in withdraw
     assert "type=bootstrap.kubernetes.io/token" in withdraw
     assert forget == f"rm -f {kube_node.INIT_LOG}"
-    assert f"rm -f {kube_node.FOLDER}/join.yaml {kube_node.JOIN_LOG}" in rest
-    assert rest[-1].startswith("mv ")
+    assert f"rm -f {kube_node.FOLDER}/join.yaml {kube_node.JOIN_LOG}\n" == kube_node.CLOSE_WORKER
