@@ -39,7 +39,7 @@ def shortcomings(runs: Sequence[Run]) -> dict[Cell, tuple[str, ...]]:
 
 def _of_cell(run: Run, cell: Cell) -> Iterator[str]:
     yield from _lacking_scenarios(run, cell)
-    boots = [boot.id for boot in run.header.plan.order if boot.cell == cell]
+    boots = [boot.id for boot in run.order if boot.cell == cell]
     for boot in boots or [f"{cell} (not in the plan)"]:
         phases = {evidence.phase for evidence in run.evidence.get(boot, ()) if evidence.facts}
         for phase in EVIDENCE_PHASES:
@@ -53,7 +53,7 @@ def _of_cell(run: Run, cell: Cell) -> Iterator[str]:
 
 
 def _lacking_scenarios(run: Run, cell: Cell) -> Iterator[str]:
-    boots = [boot for boot in run.header.plan.order if boot.cell == cell]
+    boots = [boot for boot in run.order if boot.cell == cell]
     for file in PROVEN_SCENARIOS:
         known = {each.scenario for each in run.outcomes if each.scenario.startswith(file)}
         passed = {

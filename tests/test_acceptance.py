@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -9,8 +10,9 @@ import pytest
 from lab.acceptance import MUST_RUN, shortcomings
 from lab.matrix import DEFAULT_CELLS
 from lab.outcome import Evidence, Outcome
+from lab.records import BootEvent, BootRecord
 from lab.run import Run
-from tests.fake_run import CHECKS, NO_DAX, FakeRun, Trouble
+from tests.fake_run import CHECKS, CREATED, NO_DAX, FakeRun, Trouble
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -85,6 +87,32 @@ def test_one_run_that_shows_a_cell_whole_is_enough(tmp_path: Path) -> None:
     assert [str(cell) for cell in shortcomings([Run.load(lost)])] == [CELL]
     assert shortcomings([Run.load(lost), Run.load(whole)]) == {}
     assert shortcomings([Run.load(whole), Run.load(lost)]) == {}
+
+
+def test_a_boot_that_the_bench_lost_is_shown_by_the_one_made_in_its_place() -> None:
+    run, again = FakeRun(trouble=DAX).read(), f"{CELL}-a2"
+    change = msgspec.structs.replace
+    whole = [change(each, boot=again, attempt=2) for each in run.recorded if each.boot == CELL]
+    rest = [each for each in run.recorded if each.boot != CELL]
+    gone = [change(each, boot=CELL, attempt=1, outcome=Outcome.INFRA) for each in whole]
+    journal = tuple(
+        BootRecord(boot=again, event=event, at=CREATED, first=CELL, attempt=2)
+        for event in (BootEvent.BEGUN, BootEvent.ENDED)
+    )
+
+    lost = replace(run, recorded=(*rest, *gone), evidence={**run.evidence, CELL: ()})
+    made = replace(
+        lost,
+        recorded=(*rest, *gone, *whole),
+        samples=tuple(
+            change(each, boot=again) if each.boot == CELL else each for each in run.samples
+        ),
+        evidence={**lost.evidence, again: run.evidence[CELL]},
+        journal=journal,
+    )
+
+    assert [str(cell) for cell in shortcomings([lost])] == [CELL]
+    assert shortcomings([made]) == {}
 
 
 def test_no_run_shows_nothing() -> None:
