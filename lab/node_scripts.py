@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lab import wires
-from lab.cluster import cri_node, kube_node
+from lab.cluster import cri_node, kube_node, slack
 from lab.image.node import SHARE
 from lab.network.pod import SANDBOXES
 from lab.node import NODE_ADDRESS
@@ -143,8 +143,13 @@ def activating(spec: NodeSpec, kit: Kit | None, *, is_emulated: bool) -> str:
 
 
 def emulated(kit: Kit | None) -> str:
-    """What an emulated node needs beyond that, for its guests."""
-    return (cri_node.EMULATE if kit and kit.releases else "") + LARGE_PAGES + vmexits.WATCH
+    """What an emulated node needs beyond that, for its guests and its cluster."""
+    return (
+        (cri_node.EMULATE if kit and kit.releases else "")
+        + (slack.GIVE if kit and kit.cluster else "")
+        + LARGE_PAGES
+        + vmexits.WATCH
+    )
 
 
 def _waiting(spec: NodeSpec) -> str:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lab import node_scripts
-from lab.cluster import artefact_disk, cluster_up, kube_node
+from lab.cluster import artefact_disk, cluster_up, kube_node, slack
 from lab.cluster.api import Api
 from lab.cluster.cluster_up import ClusterNodes
 from lab.disks import PRIVATE, Disks, make_empty, make_overlay
@@ -133,6 +133,13 @@ def activate(lab: Lab, topology: Topology, kit: Kit | None = None) -> None:
     _run(lab, _activating(topology, kit, is_emulated=is_emulated))
     if nodes and cluster:
         cluster_up.start(nodes, has_calico=cluster.has_calico)
+        _settle(lab)
+
+
+def _settle(lab: Lab) -> None:
+    """Give sandboxes what they are to have in a *lab* whose cluster is up, and keep its state."""
+    if lab.record.accelerator is Accelerator.TCG:
+        _run(lab, dict.fromkeys(lab.nodes, slack.TAKE))
     if lab.frozen:
         _freeze(lab, lab.frozen)
 
@@ -217,11 +224,11 @@ def _prepare(start: Start, scripts: Mapping[str, str], kit: Kit | None) -> None:
     with taken_down_after(lab.folder):
         _run(lab, scripts)
         if kit and kit.cluster:
+            if start.accelerator is Accelerator.TCG:
+                _run(lab, dict.fromkeys(scripts, node_scripts.emulated(kit)))
             nodes = ClusterNodes.of(start.topology, lab.nodes, kit.kubectl)
             cluster_up.make(nodes, start.topology, kit.cluster)
-            if lab.frozen:
-                _run(lab, dict.fromkeys(scripts, node_scripts.emulated(kit)))
-                _freeze(lab, lab.frozen)
+            _settle(lab)
             cluster_up.end(nodes)
         _run(lab, dict.fromkeys(scripts, node_scripts.FORGET))
         power_off(lab)

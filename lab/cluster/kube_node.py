@@ -35,11 +35,21 @@ JOIN_LOG = "/var/log/kubeadm-join.log"
 PINNED = "io.cri-containerd.pinned=pinned"
 """A label that keeps the kubelet from deleting an image that could not be had again."""
 
+ORDERS = f"--config {FOLDER}/init.yaml"
 INIT = f"""\
-kubeadm init --config {FOLDER}/init.yaml \
+kubeadm init {ORDERS} --skip-phases={",".join(kubeadm.SKIPPED)} \
 --ignore-preflight-errors=SystemVerification >{INIT_LOG} 2>&1
 """
 """The preflight check that is left out wants the kernel's configuration in /boot."""
+INIT_LATER = "".join(
+    f"kubeadm init phase control-plane {name} {ORDERS} >/dev/null\n" for name in kubeadm.LATER
+)
+"""
+What needs the API, once that answers.
+
+The controller manager gives it 10 s and then ends, to be started again and again while the API
+itself lacks the processor on a node that is emulated.
+"""
 JOIN = f"""\
 kubeadm join --config {FOLDER}/join.yaml \
 --ignore-preflight-errors=SystemVerification >{JOIN_LOG} 2>&1
@@ -48,14 +58,10 @@ APPLY = f"""\
 {KUBECTL} {" ".join(CREATE)} -f {FOLDER}/objects.json >/dev/null
 [ ! -e {FOLDER}/calico.json ] || {KUBECTL} {" ".join(CREATE)} -f {FOLDER}/calico.json >/dev/null
 """
-LATER = ("kube-controller-manager.yaml", "kube-scheduler.yaml")
 START = "systemctl start kubelet\n"
 """Not by systemd at boot: containerd's disk is made of parts first."""
 START_LATER = f"mv {FOLDER}/later/* {MANIFESTS}/\n"
-"""
-Once the API answers: the controller manager gives it 10 s and then ends, to be started again
-and again while the API itself lacks the processor on a node that is emulated.
-"""
+"""The same of a cluster that was made before."""
 CLOSE_WORKER = f"rm -f {FOLDER}/join.yaml {JOIN_LOG}\n"
 CLOSE = f"""\
 {KUBECTL} --namespace kube-system delete secrets --wait=false \
@@ -70,7 +76,7 @@ crictl rmp -af >/dev/null 2>&1 || true
 """Ends all pods, so that none is found half alive at the next start."""
 END = f"""\
 {END_WORKER}mkdir -p {FOLDER}/later
-mv {" ".join(f"{MANIFESTS}/{name}" for name in LATER)} {FOLDER}/later/
+mv {" ".join(f"{MANIFESTS}/kube-{name}.yaml" for name in kubeadm.LATER)} {FOLDER}/later/
 """
 """The same where the control plane is; last, since the plugin of the pods' network asks it."""
 INVITATION = f"tail -n 5 {INIT_LOG}\n"
@@ -95,7 +101,7 @@ def making(topology: Topology, parts: ClusterParts) -> str:
     """All that makes a cluster of nodes that are laid out, but for what lets workers join."""
     nobody = Invitation("", "")
     joins = (join_script(topology, parts, worker, nobody) for worker in topology.workers)
-    return INIT + APPLY + "".join(joins) + CLOSE + END
+    return INIT + INIT_LATER + APPLY + "".join(joins) + CLOSE + END
 
 
 def join_script(

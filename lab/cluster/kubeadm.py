@@ -25,6 +25,17 @@ PATCHES = "/etc/kubernetes/patches"
 POD_SUBNET = "10.244.0.0/16"
 """Not Calico's own 192.168.0.0/16, in which libvirt's default network lies."""
 SERVICE_SUBNET = "10.96.0.0/12"
+LATER = ("controller-manager", "scheduler")
+"""What of a control plane asks its API: kubeadm's names for their phases."""
+SKIPPED = (
+    # Nothing here looks a name up.
+    "addon/coredns",
+    # Not left out, but started once the API answers (kube_node.INIT_LATER).
+    *(f"control-plane/{name}" for name in LATER),
+    # Those would be waited for. What comes next waits for the API (kubeadm, kubeconfig.go).
+    "wait-control-plane",
+)
+"""Phases of ``kubeadm init`` that are not its own here."""
 TIMEOUTS = {
     "controlPlaneComponentHealthCheck": "30m",
     "kubeletHealthCheck": "15m",
@@ -155,8 +166,6 @@ def _init(spec: ClusterSpec) -> Document:
         "kind": "InitConfiguration",
         "localAPIEndpoint": {"advertiseAddress": own.address, "bindPort": API_PORT},
         "nodeRegistration": {**_registration(own), **taints},
-        # Nothing here looks a name up.
-        "skipPhases": ["addon/coredns"],
         "patches": {"directory": PATCHES},
         "timeouts": dict(TIMEOUTS),
     }

@@ -86,7 +86,13 @@ def test_a_cluster_is_made_waited_for_and_closed(
     cluster_up.make(single, SINGLE, parts)
 
     steps = [text for text in node.ran if "get nodes,pods" not in text]
-    assert steps == [kube_node.INIT, kube_node.APPLY, state.BOOTED, kube_node.CLOSE]
+    assert steps == [
+        kube_node.INIT,
+        kube_node.INIT_LATER,
+        kube_node.APPLY,
+        state.BOOTED,
+        kube_node.CLOSE,
+    ]
 
 
 def test_a_prepared_one_is_started_and_waited_for(node: FakeNode, single: ClusterNodes) -> None:

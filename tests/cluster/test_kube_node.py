@@ -106,6 +106,7 @@ def test_every_script_is_one_that_a_shell_understands(tmp_path: Path) -> None:
         kube_node.layout_script(kit, SINGLE, SINGLE.node),
         kube_node.import_script(kit, workload(tmp_path), SINGLE.node),
         kube_node.INIT,
+        kube_node.INIT_LATER,
         kube_node.APPLY,
         kube_node.START,
         kube_node.CLOSE_WORKER,
