@@ -123,6 +123,8 @@ def preparing(topology: Topology, spec: NodeSpec, workload: WorkloadImage, kit: 
             + kube_node.layout_script(kit, topology, spec)
             + ACTIVATE
             + cri_node.ACTIVATE
+            + slack.GIVE  # nothing is measured here
+            + slack.HERE
             + kube_node.import_script(kit, workload, spec)
         )
     return (

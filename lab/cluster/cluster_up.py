@@ -66,8 +66,9 @@ def make(nodes: ClusterNodes, topology: Topology, parts: ClusterParts) -> None:
     """
     first = nodes.control_plane
     _kubeadm(first, kube_node.INIT, "kubeadm makes no control plane", log=kube_node.INIT_LOG)
-    _run(first, kube_node.INIT_LATER, "the rest cannot be started", timeout_s=START_TIMEOUT_S)
     _run(first, kube_node.APPLY, "the API takes no objects", timeout_s=APPLY_TIMEOUT_S)
+    _wait_for_api(nodes.api)
+    _run(first, kube_node.INIT_LATER, "the rest cannot be started", timeout_s=START_TIMEOUT_S)
     if nodes.workers:
         said = first.script(kube_node.INVITATION, timeout_s=ASK_TIMEOUT_S)
         invitation = Invitation.read(said)

@@ -45,7 +45,7 @@ INIT_LATER = "".join(
     f"kubeadm init phase control-plane {name} {ORDERS} >/dev/null\n" for name in kubeadm.LATER
 )
 """
-What needs the API, once that answers.
+What needs the API, once that is well.
 
 The controller manager gives it 10 s and then ends, to be started again and again while the API
 itself lacks the processor on a node that is emulated.
@@ -101,7 +101,7 @@ def making(topology: Topology, parts: ClusterParts) -> str:
     """All that makes a cluster of nodes that are laid out, but for what lets workers join."""
     nobody = Invitation("", "")
     joins = (join_script(topology, parts, worker, nobody) for worker in topology.workers)
-    return INIT + INIT_LATER + APPLY + "".join(joins) + CLOSE + END
+    return INIT + APPLY + INIT_LATER + "".join(joins) + CLOSE + END
 
 
 def join_script(

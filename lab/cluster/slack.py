@@ -38,5 +38,7 @@ DROP_IN
 systemctl daemon-reload
 {_containerds(SLACK_NS)}"""
 """Before the cluster is made or started: gives slack to the kubelet and all that starts then."""
+HERE = f"echo {SLACK_NS} >/proc/$$/timerslack_ns\n"
+"""Gives it to the shell that runs this, and to what that starts."""
 TAKE = _containerds(OWN_NS)
 """Once the cluster is up: what starts from now on has no more slack than anywhere."""
