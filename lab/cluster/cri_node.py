@@ -59,18 +59,43 @@ modprobe vhost_vsock
 """
 """At each start."""
 
+ALIGNED = f"{CONFIGURATIONS}/aligned"
+QEMU = "qemu"
+"""What Kata starts in place of its own QEMU: a script in the folder of each handler."""
 EMULATE = f"""\
-awk '/^kernel_params *=/ {{
-    drop_in = FILENAME
-    sub("configuration.toml$", "{EMULATED_DROP_IN}", drop_in)
+cat >{ALIGNED} <<'ALIGNED'
+for argument; do
+    shift
+    case $argument in
+        memory-backend-file,*,mem-path=/dev/shm*) argument=$argument,align=2M ;;
+    esac
+    set -- "$@" "$argument"
+done
+exec "$qemu" "$@"
+ALIGNED
+awk '
+FNR == 1 {{ folder = FILENAME; sub("/[^/]*$", "", folder); qemu = "" }}
+/^path *=/ && !qemu {{ split($0, parts, "\\""); qemu = parts[2] }}
+/^kernel_params *=/ {{
     sub(/"[^"]*$/, " {EMULATED_PARAMETERS}\\"")
-    printf "[hypervisor.qemu]\\n%s\\n", $0 >drop_in
+    drop_in = folder "/{EMULATED_DROP_IN}"
+    wrapper = folder "/{QEMU}"
+    printf "[hypervisor.qemu]\\npath = \\"%s\\"\\n%s\\n", wrapper, $0 >drop_in
+    printf "#!/bin/sh\\nqemu=%s\\n. {ALIGNED}\\n", qemu >wrapper
     close(drop_in)
+    close(wrapper)
 }}' {CONFIGURATIONS}/*/configuration.toml
+chmod 755 {CONFIGURATIONS}/*/{QEMU}
 """
-"""What the release tells its guest's kernel, and a few words more."""
-EMULATE_NOT = f"rm -f {CONFIGURATIONS}/*/{EMULATED_DROP_IN}\n"
-"""Takes those words back."""
+"""
+Two things for the guests of a node that is emulated.
+
+What the release tells its guest's kernel, and a few words more. And guests' memory in a shared file
+begins where a large page does: QEMU aligns it to small ones, one page off (qemu_ram_mmap), and each
+small page is one exit of an emulated processor, the first time and whenever the node moves it.
+"""
+EMULATE_NOT = f"rm -f {ALIGNED} {CONFIGURATIONS}/*/{QEMU} {CONFIGURATIONS}/*/{EMULATED_DROP_IN}\n"
+"""Takes that back."""
 
 
 def layout_script(kit: Kit, sandbox: SandboxSpec) -> str:

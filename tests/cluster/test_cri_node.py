@@ -91,25 +91,58 @@ def test_what_pods_are_made_of_is_there_for_each_snapshotter(kit: Kit) -> None:
     ]
 
 
-def test_an_emulated_guest_is_told_a_few_words_more_than_its_release_tells_it(
-    tmp_path: Path,
-) -> None:
-    for name, line in (("go", 'kernel_params = "a=1 b=2"'), ("rs", 'kernel_params = ""')):
+@pytest.fixture
+def emulated(tmp_path: Path) -> Path:
+    """The folder of handlers on a node that is emulated, with a QEMU that says what it is told."""
+    qemu = tmp_path / "real-qemu"
+    qemu.write_text('#!/bin/sh\nprintf "%s\\n" "$@"\n')
+    qemu.chmod(0o755)
+    for name, words in (("go", "a=1 b=2"), ("rs", "")):
         (tmp_path / name / "config.d").mkdir(parents=True)
-        (tmp_path / name / "configuration.toml").write_text(f"[hypervisor.qemu]\n{line}\n")
+        (tmp_path / name / "configuration.toml").write_text(
+            f'[hypervisor.qemu]\npath = "{qemu}"\nkernel_params = "{words}"\n'
+            '[agent.kata]\npath = "another"\n'
+        )
     script = cri_node.EMULATE.replace("/etc/kata-lab", str(tmp_path))
+    subprocess.run(["/bin/sh", "-eu"], input=script, text=True, check=True)
+    return tmp_path
+
+
+def test_an_emulated_guest_is_told_a_few_words_more_than_its_release_tells_it(
+    emulated: Path,
+) -> None:
+    told = {
+        name: tomllib.loads((emulated / name / "config.d/70-emulated.toml").read_text())
+        for name in ("go", "rs")
+    }
+
+    more = "mitigations=off agent.hotplug_timeout=30"
+    assert told == {
+        name: {"hypervisor": {"qemu": {"path": f"{emulated}/{name}/qemu", "kernel_params": words}}}
+        for name, words in (("go", f"a=1 b=2 {more}"), ("rs", f" {more}"))
+    }
+
+
+def test_its_memory_in_a_shared_file_is_aligned_to_large_pages_and_nothing_else_changes(
+    emulated: Path,
+) -> None:
+    memory = "memory-backend-file,id=dimm1,size=512M,mem-path=/dev/shm,share=on"
+    others = ["-name", "a b", "memory-backend-file,id=n,mem-path=/opt/image,share=on", "-x", ""]
+
+    done = subprocess.run(
+        [emulated / "go/qemu", "-object", memory, *others],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    assert done.stdout.splitlines() == ["-object", f"{memory},align=2M", *others]
+
+
+def test_a_prepared_disk_keeps_nothing_of_that(emulated: Path) -> None:
+    script = cri_node.EMULATE_NOT.replace("/etc/kata-lab", str(emulated))
 
     subprocess.run(["/bin/sh", "-eu"], input=script, text=True, check=True)
 
-    told = {
-        name: tomllib.loads((tmp_path / name / "config.d/70-emulated.toml").read_text())
-        for name in ("go", "rs")
-    }
-    words = "mitigations=off agent.hotplug_timeout=30"
-    assert told["go"] == {"hypervisor": {"qemu": {"kernel_params": f"a=1 b=2 {words}"}}}
-    assert told["rs"] == {"hypervisor": {"qemu": {"kernel_params": f" {words}"}}}
-
-    back = cri_node.EMULATE_NOT.replace("/etc/kata-lab", str(tmp_path))
-    subprocess.run(["/bin/sh", "-eu"], input=back, text=True, check=True)
-
-    assert list(tmp_path.glob("*/config.d/*")) == []
+    left = {path.name for path in emulated.rglob("*") if path.is_file()}
+    assert left == {"real-qemu", "configuration.toml"}
