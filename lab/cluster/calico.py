@@ -24,6 +24,8 @@ CONFIG = "calico-config"
 NODE = "calico-node"
 INSTALLER = "install-cni"
 CONTROLLERS = "calico-kube-controllers"
+ENDPOINT = "kubernetes-services-endpoint"
+"""A ConfigMap that the manifest's containers take their environment from, where it is there."""
 OPTIONAL_STEPS = frozenset({"upgrade-ipam", "ebpf-bootstrap", "mount-bpffs"})
 """Initial containers that do nothing on a new cluster without BPF, each one a start of a large
 program; mount-bpffs is what ebpf-bootstrap was called up to 3.31."""
@@ -83,6 +85,22 @@ def patched(manifest: Iterable[Document], *, has_bird: bool = True) -> tuple[Doc
     return documents
 
 
+def endpoint(host: str, port: int) -> Document:
+    """
+    Where Calico finds the API, other than by the cluster's own address for it.
+
+    That one answers once kube-proxy has made its rules; a CNI plugin that is installed sooner waits
+    for it for 30 s, ends, and is started again. Source: Calico's documentation of its BPF data
+    plane, which has no kube-proxy.
+    """
+    return {
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": {"name": ENDPOINT, "namespace": NAMESPACE},
+        "data": {"KUBERNETES_SERVICE_HOST": host, "KUBERNETES_SERVICE_PORT": str(port)},
+    }
+
+
 def images(documents: Iterable[Document]) -> tuple[str, ...]:
     """
     The images that the pods of *documents* run, each once, sorted.
@@ -102,9 +120,12 @@ def images(documents: Iterable[Document]) -> tuple[str, ...]:
 def _patch_node(pod: dict[str, Any]) -> None:
     steps = pod["initContainers"]
     pod["initContainers"] = [step for step in steps if step["name"] not in OPTIONAL_STEPS]
-    container = _container(pod, NODE)
+    container, installer = _container(pod, NODE), _container(pod, INSTALLER)
     _set(container, SETTINGS)
-    _set(_container(pod, INSTALLER), INSTALLER_SETTINGS)
+    _set(installer, INSTALLER_SETTINGS)
+    for one in (container, installer):
+        if not any(source["configMapRef"]["name"] == ENDPOINT for source in one["envFrom"]):
+            raise _changed(f"{one['name']} does not ask for {ENDPOINT}")
     _replace(container["resources"]["requests"], "cpu", NODE_CPU_REQUEST, of=NODE)
     # The manifest's own start a large program each time, and know BIRD.
     for probe, path in (("livenessProbe", "/liveness"), ("readinessProbe", "/readiness")):

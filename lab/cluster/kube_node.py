@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from lab.cluster import artefact_disk, cri_node, documents, kubeadm, kubelet, objects
+from lab.cluster import artefact_disk, calico, cri_node, documents, kubeadm, kubelet, objects
 from lab.cluster.kubeadm import ClusterSpec, Invitation, Member
 from lab.node import NODE_ADDRESS
 from lab.storage.backend import Snapshotter
@@ -160,7 +160,8 @@ def _orders(kit: Kit, topology: Topology) -> dict[str, str]:
         **{f"{kubeadm.PATCHES}/{name}": text for name, text in kubeadm.patches().items()},
     }
     if parts.has_calico:
-        files[f"{FOLDER}/calico.json"] = documents.for_kubectl(parts.calico)
+        where = calico.endpoint(member(topology.control_plane).address, kubeadm.API_PORT)
+        files[f"{FOLDER}/calico.json"] = documents.for_kubectl([where, *parts.calico])
     return files
 
 

@@ -105,6 +105,9 @@ CHANGES: dict[str, Callable[[tuple[Document, ...]], object]] = {
     "calico-config has no veth_mtu": lambda d: the("ConfigMap", d)["data"].pop("veth_mtu"),
     "no DaemonSet calico-node": lambda d: the("DaemonSet", d)["metadata"].update(name="other"),
     "no Deployment calico-kube": lambda d: the("Deployment", d)["metadata"].update(name="other"),
+    "calico-node does not ask for kubernetes-services-endpoint": lambda d: pod("DaemonSet", d)[
+        "containers"
+    ][0].update(envFrom=[]),
     "no container calico-node": lambda d: pod("DaemonSet", d)["containers"][0].update(name="x"),
     "calico-node has no readinessProbe": lambda d: pod("DaemonSet", d)["containers"][0].pop(
         "readinessProbe"

@@ -158,6 +158,19 @@ def test_the_labs_plugin_makes_the_network_only_where_calico_does_not(tmp_path: 
     assert places == {"/usr/lib/cni": (True, False), "/opt/cni/bin": (False, True)}
 
 
+def test_calico_is_told_where_the_api_is_before_it_is_made(tmp_path: Path) -> None:
+    kit = made(tmp_path / "built", manifest=MANIFEST)
+
+    script = kube_node.layout_script(kit, PAIR, PAIR.control_plane)
+
+    where, *_ = json.loads(heredoc(script, "/etc/kubernetes/lab/calico.json"))["items"]
+    assert where["metadata"]["name"] == "kubernetes-services-endpoint"
+    assert where["data"] == {
+        "KUBERNETES_SERVICE_HOST": "198.18.1.1",
+        "KUBERNETES_SERVICE_PORT": "6443",
+    }
+
+
 def test_every_image_is_imported_and_kept(tmp_path: Path, kit: Kit) -> None:
     script = kube_node.import_script(kit, workload(tmp_path), SINGLE.node)
 
