@@ -31,6 +31,8 @@ How long the guest may take until its agent answers; meant for an emulated node.
 
 Kata's Go runtime waits as long for one whose QEMU has ended, too (client.go, commonDialer).
 """
+RS_AGENT_TIMEOUT_S = 240
+"""The same for runtime-rs, which does not; seen: 87 to 138 s beside a control plane, and more."""
 CONTAINER_TIMEOUT_S = 600
 """How long the agent may take to make a container. Less than the kubelet's patience."""
 
@@ -121,7 +123,7 @@ def _rs(network: str) -> Settings:
     return {
         "agent": {
             "kata": {
-                "reconnect_timeout_ms": AGENT_TIMEOUT_S * 1000,
+                "reconnect_timeout_ms": RS_AGENT_TIMEOUT_S * 1000,
                 "create_container_timeout": CONTAINER_TIMEOUT_S,
             }
         },

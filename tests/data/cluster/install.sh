@@ -9,7 +9,7 @@ shared_fs = "virtio-9p"
 disable_block_device_use = false
 
 [agent.kata]
-reconnect_timeout_ms = 120000
+reconnect_timeout_ms = 240000
 create_container_timeout = 600
 
 [runtime]
