@@ -161,7 +161,7 @@ def frozen(
         topology.digest,
         Path(xml.__file__).read_text(encoding="utf-8"),  # the machine as QEMU has it
         *_activating(topology, kit, is_emulated=True).values(),
-        kube_node.START + kube_node.START_LATER,
+        kube_node.START + kube_node.START_LATER + slack.TAKE,
     )
     key = hashlib.sha256("".join(parts).encode()).hexdigest()[:12]
     return Frozen(disks[topology.node.name].root.parent / f"{PREFIX}{key}")

@@ -80,7 +80,13 @@ def make(nodes: ClusterNodes, topology: Topology, parts: ClusterParts) -> None:
         )
     wait_until_up(nodes, has_calico=parts.has_calico)
     for worker in nodes.workers:
-        worker.script(kube_node.CLOSE_WORKER, timeout_s=ASK_TIMEOUT_S)
+        _run(
+            worker,
+            kube_node.CLOSE_WORKER,
+            "the worker cannot be closed",
+            timeout_s=ASK_TIMEOUT_S,
+            among=diagnosis.OF_WORKERS,
+        )
     _run(first, kube_node.CLOSE, "the cluster cannot be closed", timeout_s=END_TIMEOUT_S)
 
 

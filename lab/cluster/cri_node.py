@@ -77,6 +77,7 @@ awk '
 FNR == 1 {{ folder = FILENAME; sub("/[^/]*$", "", folder); qemu = "" }}
 /^path *=/ && !qemu {{ split($0, parts, "\\""); qemu = parts[2] }}
 /^kernel_params *=/ {{
+    if (!qemu) {{ print FILENAME " names no QEMU before kernel_params" >"/dev/stderr"; exit 1 }}
     sub(/"[^"]*$/, " {EMULATED_PARAMETERS}\\"")
     drop_in = folder "/{EMULATED_DROP_IN}"
     wrapper = folder "/{QEMU}"

@@ -32,7 +32,7 @@ How long the guest may take until its agent answers; meant for an emulated node.
 Kata's Go runtime waits as long for one whose QEMU has ended, too (client.go, commonDialer).
 """
 RS_AGENT_TIMEOUT_S = 240
-"""The same for runtime-rs, which does not; seen: 87 to 138 s beside a control plane, and more."""
+"""The same for runtime-rs, which does not; seen: 67 to 138 s beside a control plane, and more."""
 CONTAINER_TIMEOUT_S = 600
 """How long the agent may take to make a container. Less than the kubelet's patience."""
 

@@ -14,7 +14,7 @@ KUBECTL_LAB = f"{KUBECTL} --namespace {NAMESPACE}"
 """kubectl on the control plane's node, for a person and for what is kept of a failure."""
 QUESTION = ("get", "pods,events", "-o", "json")
 """What to ask kubectl of pods."""
-FAILURES = frozenset({"FailedCreatePodSandBox", "Failed", "FailedMount", "BackOff"})
+FAILURES = frozenset({"FailedCreatePodSandBox", "Failed", "FailedMount", "BackOff", "OutOfcpu"})
 """Reasons of events after which the kubelet would only try the same again."""
 
 

@@ -23,9 +23,14 @@ DROP_INS = "/run/systemd/system/kubelet.service.d"
 def _containerds(slack_ns: int) -> str:
     """The shell lines that give containerd's threads a slack; one of them may be gone by then."""
     return f"""\
-for thread in /proc/$(systemctl show --property MainPID --value containerd)/task/*; do
+containerd=/proc/$(systemctl show --property MainPID --value containerd)
+for thread in $containerd/task/*; do
     echo {slack_ns} 2>/dev/null >/proc/${{thread##*/}}/timerslack_ns || true
 done
+if [ "$(cat $containerd/timerslack_ns)" != {slack_ns} ]; then
+    echo "containerd has another timer slack than {slack_ns} ns, and hands it on" >&2
+    exit 1
+fi
 """
 
 

@@ -146,3 +146,16 @@ def test_a_prepared_disk_keeps_nothing_of_that(emulated: Path) -> None:
 
     left = {path.name for path in emulated.rglob("*") if path.is_file()}
     assert left == {"real-qemu", "configuration.toml"}
+
+
+def test_a_release_that_names_no_qemu_is_an_error_that_says_where(tmp_path: Path) -> None:
+    (tmp_path / "go/config.d").mkdir(parents=True)
+    (tmp_path / "go/configuration.toml").write_text('[hypervisor.qemu]\nkernel_params = ""\n')
+    script = cri_node.EMULATE.replace("/etc/kata-lab", str(tmp_path))
+
+    done = subprocess.run(
+        ["/bin/sh", "-eu"], input=script, text=True, check=False, capture_output=True
+    )
+
+    assert done.returncode != 0
+    assert f"{tmp_path}/go/configuration.toml names no QEMU" in done.stderr

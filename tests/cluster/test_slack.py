@@ -5,6 +5,8 @@ from __future__ import annotations
 import subprocess
 from typing import TYPE_CHECKING
 
+import pytest
+
 from lab.cluster import slack
 
 if TYPE_CHECKING:
@@ -34,3 +36,11 @@ def test_slack_is_given_to_what_starts_until_it_is_taken(tmp_path: Path) -> None
 
     run(slack.TAKE, tmp_path)
     assert seen() == {"50000\n"}
+
+
+def test_slack_that_cannot_be_taken_back_is_an_error_and_not_handed_on(tmp_path: Path) -> None:
+    (tmp_path / "proc/7/task/7").mkdir(parents=True)
+    (tmp_path / "proc/7/timerslack_ns").symlink_to("/dev/null")
+
+    with pytest.raises(subprocess.CalledProcessError):
+        run(slack.TAKE, tmp_path)
