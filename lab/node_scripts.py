@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lab import wires
-from lab.cluster import cri_node, kube_node, slack
+from lab.cluster import aside, cri_node, kube_node, slack
 from lab.image.node import SHARE
 from lab.network.pod import SANDBOXES
 from lab.node import NODE_ADDRESS
@@ -152,6 +152,10 @@ def emulated(kit: Kit | None) -> str:
         + LARGE_PAGES
         + vmexits.WATCH
     )
+
+
+EMULATED_UP = slack.TAKE + aside.MOVE
+"""What it needs once its cluster is up, and before the first sandbox."""
 
 
 def _waiting(spec: NodeSpec) -> str:

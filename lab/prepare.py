@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lab import node_scripts
-from lab.cluster import artefact_disk, cluster_up, kube_node, slack
+from lab.cluster import artefact_disk, cluster_up, kube_node
 from lab.cluster.api import Api
 from lab.cluster.cluster_up import ClusterNodes
 from lab.disks import PRIVATE, Disks, make_empty, make_overlay
@@ -139,7 +139,7 @@ def activate(lab: Lab, topology: Topology, kit: Kit | None = None) -> None:
 def _settle(lab: Lab) -> None:
     """Give sandboxes what they are to have in a *lab* whose cluster is up, and keep its state."""
     if lab.record.accelerator is Accelerator.TCG:
-        _run(lab, dict.fromkeys(lab.nodes, slack.TAKE))
+        _run(lab, dict.fromkeys(lab.nodes, node_scripts.EMULATED_UP))
     if lab.frozen:
         _freeze(lab, lab.frozen)
 
@@ -161,7 +161,7 @@ def frozen(
         topology.digest,
         Path(xml.__file__).read_text(encoding="utf-8"),  # the machine as QEMU has it
         *_activating(topology, kit, is_emulated=True).values(),
-        kube_node.START + kube_node.START_LATER + slack.TAKE,
+        kube_node.START + kube_node.START_LATER + node_scripts.EMULATED_UP,
     )
     key = hashlib.sha256("".join(parts).encode()).hexdigest()[:12]
     return Frozen(disks[topology.node.name].root.parent / f"{PREFIX}{key}")

@@ -11,7 +11,7 @@ import msgspec
 import pytest
 
 from lab import node_scripts, prepare
-from lab.cluster import artefact_disk, cluster_up, slack
+from lab.cluster import artefact_disk, cluster_up
 from lab.cluster.artefacts.loaded import load_artefacts
 from lab.cluster.kit import Kit
 from lab.disks import Disks
@@ -296,7 +296,7 @@ def test_a_cluster_on_the_labs_own_emulator_is_kept_as_it_is_when_it_is_first_up
     assert prepared(None) == ["made", "ended", "powered off"]
     laid_out, *ran = making.node.ran
     assert "mkfs" in laid_out
-    assert ran == [node_scripts.emulated(pair), slack.TAKE, node_scripts.FORGET]
+    assert ran == [node_scripts.emulated(pair), node_scripts.EMULATED_UP, node_scripts.FORGET]
     making.node.ran.clear()
     assert prepared(Path("/emulator/qemu")) == ["made", "kept", "ended", "powered off"]
-    assert making.node.ran[2:] == [slack.TAKE, node_scripts.LEAN, node_scripts.FORGET]
+    assert making.node.ran[2:] == [node_scripts.EMULATED_UP, node_scripts.LEAN, node_scripts.FORGET]
