@@ -23,7 +23,7 @@ from lab.matrix import Cell, Runtime
 from lab.network.pod import SANDBOXES
 from lab.plan import PEER, PEER_NAME, Boot
 from lab.repeats import repeats
-from lab.run import read_header
+from lab.run_files import read_header
 from lab.runtime import cri
 from lab.runtime.setting import CTR
 from lab.store import HEADER

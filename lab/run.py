@@ -1,23 +1,19 @@
-"""Reads ``results/<run>/`` and judges what in it may be believed."""
+"""What the files of ``results/<run>/`` say together, and what of it may be believed."""
 
 from __future__ import annotations
 
 import difflib
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from lab.contamination import to_be_used
-from lab.decode import DecodeError, json_as
-from lab.design import comparisons_of
 from lab.errors import StoreError, UsageError
-from lab.matrix import Cell
 from lab.outcome import Evidence, Outcome
-from lab.plan import Design, Ordering
+from lab.plan import Ordering
 from lab.records import (
-    SCHEMA_VERSION,
     BootEvent,
     BootRecord,
     Environment,
@@ -30,6 +26,7 @@ from lab.records import (
     Timeline,
 )
 from lab.repeats import degradation, repeat, repeats, replaced
+from lab.run_files import damaged, decode, read_header, read_lines, read_optional
 from lab.sample import Sample
 from lab.store import (
     BOOTS,
@@ -46,29 +43,12 @@ from lab.store import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from lab.plan import Boot
 
-T = TypeVar("T")
 BENCH_FAILED = 3
-Document = dict[str, Any]
-
-
-def _without_design(document: Document) -> Document:
-    """Schema 1 has no design: its cells can be compared, but no metric was declared primary."""
-    plan = document["plan"]
-    design = Design(
-        comparisons=comparisons_of(tuple(map(Cell.parse, plan["cells"]))),
-        min_rounds=plan["rounds"],
-        max_rounds=plan["rounds"],
-    )
-    return {**document, "schema": 2, "plan": {**plan, "design": msgspec.to_builtins(design)}}
-
-
-MIGRATIONS: Mapping[int, Callable[[Document], Document]] = {1: _without_design}
-"""By version of the schema: the step from that version of ``run.json`` to the next."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,10 +87,10 @@ class Run:
         """
         header = read_header(path / HEADER)
         warnings: list[str] = []
-        samples = _read_lines(path / SAMPLES, Sample, warnings)
-        recorded = _read_lines(path / OUTCOMES, OutcomeRecord, warnings)
-        looks = _read_lines(path / LOOKS, LookRecord, warnings)
-        journal = _read_lines(path / BOOTS, BootRecord, warnings)
+        samples = read_lines(path / SAMPLES, Sample, warnings)
+        recorded = read_lines(path / OUTCOMES, OutcomeRecord, warnings)
+        looks = read_lines(path / LOOKS, LookRecord, warnings)
+        journal = read_lines(path / BOOTS, BootRecord, warnings)
         every = (*header.plan.order, *repeats(header.plan), *_again(header, journal))
         planned = {boot.id: boot for boot in every}
         strangers = {s.boot for s in samples} | {o.boot for o in recorded}
@@ -124,16 +104,16 @@ class Run:
         return cls(
             path=path,
             header=header,
-            environment=_read_optional(path / ENVIRONMENT, Environment),
+            environment=read_optional(path / ENVIRONMENT, Environment),
             samples=tuple(sample for sample in samples if sample.boot in planned),
             recorded=tuple(record for record in recorded if record.boot in planned),
             evidence={
-                file.stem: _decode(file, tuple[Evidence, ...])
+                file.stem: decode(file, tuple[Evidence, ...])
                 for file in sorted((path / EVIDENCE).glob("*.json"))
             },
             consoles=tuple(f"{CONSOLES}/{f.name}" for f in sorted((path / CONSOLES).glob("*.log"))),
-            timeline=_read_optional(path / TIMELINE, Timeline),
-            leaks=_read_optional(path / LEAKS, Leaks),
+            timeline=read_optional(path / TIMELINE, Timeline),
+            leaks=read_optional(path / LEAKS, Leaks),
             looks=looks,
             journal=journal,
             warnings=(
@@ -352,86 +332,7 @@ def _standstill(kept: tuple[Evidence, ...]) -> str:
     return ""
 
 
-def read_header(path: Path) -> RunHeader:
-    """
-    Read ``run.json``, of this schema or an earlier one.
-
-    Raises:
-        StoreError: if it is none, of a later schema, or damaged.
-    """
-    document = _decode(path, Document)
-    found = document.get("schema")
-    if not isinstance(found, int) or found > SCHEMA_VERSION:
-        raise StoreError(
-            f"{path} has schema {found!r}; this lab reads up to {SCHEMA_VERSION}",
-            remedy=f"use the lab that wrote it (version {document.get('lab_version', 'unknown')})"
-            " or a newer one",
-        )
-    for version in range(found, SCHEMA_VERSION):
-        if version not in MIGRATIONS:
-            raise StoreError(
-                f"{path} has schema {found}, which nothing reads any more",
-                remedy="use the lab that wrote it",
-            )
-        try:
-            document = MIGRATIONS[version](document)
-        except (KeyError, TypeError, UsageError) as error:
-            raise _damaged(path, error) from error
-    try:
-        header = msgspec.convert(document, RunHeader)
-        for name in header.plan.cell_names:
-            Cell.parse(name)
-    except (msgspec.ValidationError, UsageError) as error:
-        raise _damaged(path, error) from error
-    return header
-
-
 def _check_place(path: Path, cell: str, boot: Boot | None) -> None:
     """A record is of the *cell* that its boot was planned for."""
     if boot is not None and cell != boot.cell_name:
-        raise _damaged(path, ValueError(f"boot {boot.id} is not of cell {cell!r}"))
-
-
-def _read_optional(path: Path, kind: type[T]) -> T | None:
-    return _decode(path, kind) if path.exists() else None
-
-
-def _read_lines(path: Path, kind: type[T], warnings: list[str]) -> tuple[T, ...]:
-    """Read one record a line; a last line that a crash has torn is left out, and said so."""
-    if not path.exists():
-        return ()
-    *lines, rest = _bytes(path).split(b"\n")
-    if rest:
-        warnings.append(f"{path.name}: the last line is torn, the record in it is lost")
-    records = []
-    for number, line in enumerate(lines, start=1):
-        try:
-            records.append(json_as(line, kind))
-        except DecodeError as error:
-            raise _damaged(path, error, line=number) from error
-    return tuple(records)
-
-
-def _decode(path: Path, kind: type[T]) -> T:
-    try:
-        return json_as(_bytes(path), kind)
-    except DecodeError as error:
-        raise _damaged(path, error) from error
-
-
-def _bytes(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise StoreError(
-            f"cannot read {path}: {error.strerror}",
-            remedy="name a directory that `lab matrix` has made, or `last`",
-        ) from error
-
-
-def _damaged(path: Path, error: Exception, *, line: int | None = None) -> StoreError:
-    place = f"{path}, line {line}" if line else str(path)
-    problem = error.problem if isinstance(error, UsageError) else str(error)
-    return StoreError(
-        f"{place} is damaged: {problem}", remedy="restore it from a copy, or make the run again"
-    )
+        raise damaged(path, ValueError(f"boot {boot.id} is not of cell {cell!r}"))

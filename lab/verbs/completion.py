@@ -157,7 +157,7 @@ def _sandboxes(run: str) -> Iterator[str]:
     """What a run's sandboxes can be called; which of them are up only its nodes could tell."""
     from lab.errors import LabError  # noqa: PLC0415
     from lab.plan import PEER_NAME  # noqa: PLC0415
-    from lab.run import read_header  # noqa: PLC0415
+    from lab.run_files import read_header  # noqa: PLC0415
     from lab.store import HEADER  # noqa: PLC0415
 
     if not run:

@@ -29,6 +29,7 @@ from lab import (
     owner,
     processes,
     run,
+    run_files,
     shards,
     store,
 )
@@ -248,7 +249,7 @@ TARGETS = (
         options.Wishes.read, answers(OPTIONS, texts), lambda said: options.Wishes.read(said.get)
     ),
     # What the lab itself has left behind.
-    target(run.Run.load, feeding.damaged_runs(), feeding.read_run, run.read_header),
+    target(run.Run.load, feeding.damaged_runs(), feeding.read_run, run_files.read_header),
     target(
         store.Store.add_evidence,
         files(json_texts(feeding.evidence_of_run())),
