@@ -249,7 +249,15 @@ TARGETS = (
         options.Wishes.read, answers(OPTIONS, texts), lambda said: options.Wishes.read(said.get)
     ),
     # What the lab itself has left behind.
-    target(run.Run.load, feeding.damaged_runs(), feeding.read_run, run_files.read_header),
+    target(
+        run.Run.load,
+        feeding.damaged_runs(),
+        feeding.read_run,
+        run_files.read_header,
+        run_files.read_lines,
+        run_files.read_optional,
+        run_files.decode,
+    ),
     target(
         store.Store.add_evidence,
         files(json_texts(feeding.evidence_of_run())),
