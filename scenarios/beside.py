@@ -29,8 +29,8 @@ def pod_beside(
     Have another pod of the *sandbox*'s cell while the block runs.
 
     Raises:
-        NotMeasuredError: BLOCKED if it does not start, INFRA if the emulator lost its guest:
-            the sandbox itself is well.
+        NotMeasuredError: BLOCKED if it does not start, FAIL if something of it is left behind,
+            INFRA if the emulator lost its guest: the sandbox itself is well.
     """
     made = PodSandbox(
         bench.setting,
@@ -51,4 +51,7 @@ def pod_beside(
         with suppress(LabError):  # the first error is the one to tell
             made.stop()
         raise
-    made.stop()
+    try:
+        made.stop()
+    except SandboxError as error:
+        raise NotMeasuredError(Outcome.FAIL, told(error)) from error

@@ -116,7 +116,7 @@ def test_an_emulated_guest_is_told_a_few_words_more_than_its_release_tells_it(
         for name in ("go", "rs")
     }
 
-    more = "mitigations=off agent.hotplug_timeout=30"
+    more = "mitigations=off hpet=disable agent.hotplug_timeout=30"
     assert told == {
         name: {"hypervisor": {"qemu": {"path": f"{emulated}/{name}/qemu", "kernel_params": words}}}
         for name, words in (("go", f"a=1 b=2 {more}"), ("rs", f" {more}"))
