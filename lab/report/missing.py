@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from lab.records import OutcomeRecord
     from lab.run import Run
 
+UNMEASURED = "no scenario that measures was run in it"
 GRAVEST_FIRST = (
     Outcome.INVALID,
     Outcome.BLOCKED,
@@ -59,10 +60,17 @@ def lacking(run: Run, outcome: Outcome) -> set[Cell]:
 
 
 def _gravest(of_cell: Sequence[OutcomeRecord], wanted: Set[str]) -> Missing | None:
-    """The gravest of a cell's records, of the *wanted* scenarios where some are."""
+    """
+    The gravest of a cell's records, of the *wanted* scenarios where some are.
+
+    A cell of which some scenarios have passed is not unsupported because of one that is.
+    """
+    has_passed = any(record.outcome is Outcome.PASS for record in of_cell)
     for outcome in GRAVEST_FIRST:
         for record in of_cell:
             if record.outcome is outcome and (not wanted or record.scenario in wanted):
+                if outcome is Outcome.UNSUPPORTED and not wanted and has_passed:
+                    return Missing(outcome=Outcome.NOT_RUN.value, reason=UNMEASURED)
                 return Missing(outcome=outcome.value, reason=record.reason)
     if of_cell:
         return None
