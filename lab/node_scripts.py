@@ -146,8 +146,9 @@ def activating(spec: NodeSpec, kit: Kit | None, *, is_emulated: bool) -> str:
 
 def emulated(kit: Kit | None) -> str:
     """What an emulated node needs beyond that, for its guests and its cluster."""
+    beside_cluster = aside.GUESTS if kit and kit.cluster else ""
     return (
-        (cri_node.EMULATE if kit and kit.releases else "")
+        (cri_node.emulate(prefix=beside_cluster) if kit and kit.releases else "")
         + (slack.GIVE if kit and kit.cluster else "")
         + LARGE_PAGES
         + vmexits.WATCH

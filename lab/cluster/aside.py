@@ -5,7 +5,8 @@ A guest whose virtual processor is moved from one emulated processor to another 
 nothing translated, and beside a control plane, which wants half of the node when it does nothing,
 it is moved all the time. Figures are in docs/validation.md.
 
-What containerd starts later, sandboxes first of all, may run anywhere: so may containerd itself.
+What containerd starts later may run anywhere, and so may containerd itself; but guests, which
+would be moved between processors else, do not come to that one.
 """
 
 from __future__ import annotations
@@ -23,3 +24,5 @@ for program in $kubelet $programs; do
 done
 """
 """Once the cluster is up: what runs there then stays on one processor, with all its threads."""
+GUESTS = f'taskset --cpu-list "{PROCESSOR + 1}-$(($(nproc) - 1))" '
+"""What a guest's QEMU is started by, to have the others. kubeadm wants two processors at least."""

@@ -65,7 +65,20 @@ modprobe vhost_vsock
 ALIGNED = f"{CONFIGURATIONS}/aligned"
 QEMU = "qemu"
 """What Kata starts in place of its own QEMU: a script in the folder of each handler."""
-EMULATE = f"""\
+EMULATE_NOT = f"rm -f {ALIGNED} {CONFIGURATIONS}/*/{QEMU} {CONFIGURATIONS}/*/{EMULATED_DROP_IN}\n"
+"""Takes that back."""
+
+
+def emulate(*, prefix: str = "") -> str:
+    """
+    Three things for the guests of a node that is emulated.
+
+    What the release tells its guest's kernel, and a few words more. Guests' memory in a shared file
+    begins where a large page does: QEMU aligns it to small ones, one page off (qemu_ram_mmap), and
+    each small page is one exit of an emulated processor, the first time and whenever the node moves
+    it. And QEMU is started by what *prefix* says, a command to be followed by another.
+    """
+    return f"""\
 cat >{ALIGNED} <<'ALIGNED'
 for argument; do
     shift
@@ -74,7 +87,7 @@ for argument; do
     esac
     set -- "$@" "$argument"
 done
-exec "$qemu" "$@"
+exec {prefix}"$qemu" "$@"
 ALIGNED
 awk '
 FNR == 1 {{ folder = FILENAME; sub("/[^/]*$", "", folder); qemu = "" }}
@@ -91,15 +104,6 @@ FNR == 1 {{ folder = FILENAME; sub("/[^/]*$", "", folder); qemu = "" }}
 }}' {CONFIGURATIONS}/*/configuration.toml
 chmod 755 {CONFIGURATIONS}/*/{QEMU}
 """
-"""
-Two things for the guests of a node that is emulated.
-
-What the release tells its guest's kernel, and a few words more. And guests' memory in a shared file
-begins where a large page does: QEMU aligns it to small ones, one page off (qemu_ram_mmap), and each
-small page is one exit of an emulated processor, the first time and whenever the node moves it.
-"""
-EMULATE_NOT = f"rm -f {ALIGNED} {CONFIGURATIONS}/*/{QEMU} {CONFIGURATIONS}/*/{EMULATED_DROP_IN}\n"
-"""Takes that back."""
 
 
 def layout_script(kit: Kit, sandbox: SandboxSpec) -> str:

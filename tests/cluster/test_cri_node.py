@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from lab.cluster import cri_node
+from lab.cluster import aside, cri_node
 from lab.cluster.cri_node import import_script, layout_script
 from lab.cluster.kit import Kit
 from lab.topology import SandboxSpec
@@ -37,7 +37,7 @@ def test_every_script_is_one_that_a_shell_understands(kit: Kit) -> None:
         layout_script(kit, SANDBOX),
         import_script(kit),
         cri_node.ACTIVATE,
-        cri_node.EMULATE,
+        cri_node.emulate(),
         cri_node.EMULATE_NOT,
     )
 
@@ -103,7 +103,7 @@ def emulated(tmp_path: Path) -> Path:
             f'[hypervisor.qemu]\npath = "{qemu}"\nkernel_params = "{words}"\n'
             '[agent.kata]\npath = "another"\n'
         )
-    script = cri_node.EMULATE.replace("/etc/kata-lab", str(tmp_path))
+    script = cri_node.emulate().replace("/etc/kata-lab", str(tmp_path))
     subprocess.run(["/bin/sh", "-eu"], input=script, text=True, check=True)
     return tmp_path
 
@@ -139,6 +139,25 @@ def test_its_memory_in_a_shared_file_is_aligned_to_large_pages_and_nothing_else_
     assert done.stdout.splitlines() == ["-object", f"{memory},align=2M", *others]
 
 
+def test_beside_a_cluster_a_guest_does_not_come_to_the_clusters_processor(emulated: Path) -> None:
+    script = cri_node.emulate(prefix=aside.GUESTS).replace("/etc/kata-lab", str(emulated))
+    subprocess.run(["/bin/sh", "-eu"], input=script, text=True, check=True)
+    programs = {"nproc": "echo 4", "taskset": 'printf "%s\\n" "$*"'}
+    for name, does in programs.items():
+        (emulated / name).write_text(f"#!/bin/sh\n{does}\n")
+        (emulated / name).chmod(0o755)
+
+    done = subprocess.run(
+        [emulated / "rs/qemu", "-smp", "1"],
+        env={"PATH": f"{emulated}:/usr/bin:/bin"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    assert done.stdout == f"--cpu-list 1-3 {emulated}/real-qemu -smp 1\n"
+
+
 def test_a_prepared_disk_keeps_nothing_of_that(emulated: Path) -> None:
     script = cri_node.EMULATE_NOT.replace("/etc/kata-lab", str(emulated))
 
@@ -151,7 +170,7 @@ def test_a_prepared_disk_keeps_nothing_of_that(emulated: Path) -> None:
 def test_a_release_that_names_no_qemu_is_an_error_that_says_where(tmp_path: Path) -> None:
     (tmp_path / "go/config.d").mkdir(parents=True)
     (tmp_path / "go/configuration.toml").write_text('[hypervisor.qemu]\nkernel_params = ""\n')
-    script = cri_node.EMULATE.replace("/etc/kata-lab", str(tmp_path))
+    script = cri_node.emulate().replace("/etc/kata-lab", str(tmp_path))
 
     done = subprocess.run(
         ["/bin/sh", "-eu"], input=script, text=True, check=False, capture_output=True
