@@ -84,6 +84,8 @@ class Bench:
         self.setting = setting
         self.store = store
         self.stopwatch = stopwatch
+        self.is_ending = False
+        """Whether the nodes are about to go, and with them all that is still up on them."""
         self.start_noise: dict[str, float | None] = {}
         """Of the last sandbox that was started: what disturbed its start."""
         self._watch = watch
@@ -210,11 +212,16 @@ class Bench:
             steps.callback(self._stop, sandbox)
             if is_lost:
                 steps.callback(self._cut_off, sandbox)
+            self._keep_the_last(is_lost=is_lost)
+        log.info("closed %s", boot.id)
+
+    def _keep_the_last(self, *, is_lost: bool = False) -> None:
+        """Prove the open sandbox once more if something was measured; keep its console anyway."""
+        with ExitStack() as steps:
             steps.callback(self._keep_console)
             owes_proof, self._owes_proof = self._owes_proof, False
             if owes_proof and not is_lost:
                 self.prove("after")
-        log.info("closed %s", boot.id)
 
     @contextmanager
     def lent(self) -> Iterator[None]:
@@ -301,13 +308,16 @@ class Bench:
         self._owes_proof = False
 
     def end(self) -> None:
-        """End whatever sandbox is still there."""
+        """
+        Keep what an open sandbox has still to tell; it ends with its nodes, which go next.
+
+        Only a run that was cut short has one open, and whoever did that does not want to wait.
+        """
         try:
-            self.close()
+            if self._open is not None:
+                self._keep_the_last()
         finally:
-            if self._peer is not None:
-                self._peer.stop()
-                self._peer = None
+            self.abandon()
 
     def _start(self, boot: Boot, expected: Expected | None) -> Sandbox:
         before: list[Readings] = []

@@ -248,12 +248,15 @@ def pytest_exception_interact(
         node.stash[STARTED] = started, began + stood_s
 
 
-@pytest.hookimpl(trylast=True)  # after the fixtures, some of which want the node to end
-def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+@pytest.hookimpl(wrapper=True, trylast=True)  # around the fixtures' end: some want the node for it
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> Generator[None, None, None]:
     """Take everything down, also after Ctrl-C; without a screen of ours, write the report."""
     ours = session.config.stash.get(SESSION, None)
     if ours is None:
-        return
+        return (yield)
+    if ours.bench is not None:
+        ours.bench.is_ending = exitstatus == pytest.ExitCode.INTERRUPTED
+    yield
     try:
         ours.stack.close()
     except LabError as error:  # all is measured: that something stays up is a leak, and no more

@@ -51,6 +51,8 @@ def pod_beside(
         with suppress(LabError):  # the first error is the one to tell
             made.stop()
         raise
+    if bench.is_ending:
+        return
     try:
         made.stop()
     except SandboxError as error:

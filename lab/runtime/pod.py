@@ -45,6 +45,8 @@ if TYPE_CHECKING:
 APPLY_TIMEOUT_S = 120.0
 READY_TIMEOUT_S = 300.0
 STOP_TIMEOUT_S = 300.0
+STOP_TRIES = 60
+"""Two seconds apart: each is a program that the node has to start."""
 POLL_S = 1.0
 WATCH_S = 20
 """After which it is asked whether an event says that there is nothing to wait for."""
@@ -258,7 +260,7 @@ class PodSandbox:
         Raises:
             SandboxError: if something of it is still there afterwards.
         """
-        # kubectl is told when it is done; to ask crictl again and again is work for the node.
+        # kubectl is told when its containers have ended; until then nobody asks crictl.
         asked = self._api.run(
             ["delete", "pod", self.id, "--ignore-not-found", f"--timeout={STOP_TIMEOUT_S:g}s"],
             timeout_s=STOP_TIMEOUT_S + APPLY_TIMEOUT_S,
@@ -272,11 +274,15 @@ class PodSandbox:
             raise SandboxError(told, remedy=REMEDY)
 
     def _stop_script(self) -> str:
-        """Remove the pod, which runs no more, from containerd too; print what is left of it."""
+        """Wait until nothing of the pod runs; remove it from containerd, print what is left."""
         ids = f"crictl pods -q --namespace {objects.NAMESPACE} --name '^{self.id}$'"
         known = self._started.pod_id if self._started else f"$({ids})"
+        # Who removes it while its network is still being taken down takes that down twice.
+        is_there = f'[ -e /run/netns/{self.pod.namespace} ] || [ -n "$({ids} --state ready)" ]'
         return (
             f"ids={known}\n"
+            f"tries=0; while [ $tries -lt {STOP_TRIES} ] && {{ {is_there}; }}; do"
+            " tries=$((tries + 1)); sleep 2; done\n"
             # The kubelet itself removes what it has stopped, but once a minute.
             f"for pod in $({ids}); do crictl rmp $pod >/dev/null; done\n"
             f"rm -f {PODS}/{self.id} {PODS}/{self.id}.result\n"

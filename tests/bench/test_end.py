@@ -120,28 +120,27 @@ def test_the_peer_is_a_control_that_is_started_once_out_of_the_way_of_the_boots(
     assert rig.made[0].number == 0
 
 
-def test_the_end_takes_the_open_sandbox_and_the_peer(rig: Rig) -> None:
+def test_the_end_keeps_what_is_open_and_leaves_the_rest_to_the_nodes(rig: Rig) -> None:
     rig.bench.open(boot())
     assert str(rig.bench.peer.cell) == RUNC
     rig.told()
 
     rig.bench.end()
 
-    assert rig.told() == ["boot3 prove", "boot3 console", "boot3 stop", "peer stop"]
+    assert rig.told() == ["boot3 prove", "boot3 console"]
     rig.bench.end()
     assert rig.told() == []
 
 
-def test_the_end_takes_the_peer_even_if_the_sandbox_does_not_go(rig: Rig) -> None:
+def test_the_console_is_kept_even_if_the_sandbox_cannot_be_proven_at_the_end(rig: Rig) -> None:
     rig.bench.open(boot())
-    assert str(rig.bench.peer.cell) == RUNC
-    rig.made[0].fails = {"stop": gone()}
+    rig.made[0].fails = {"prove": gone()}
     rig.told()
 
     with pytest.raises(ProvisionError):
         rig.bench.end()
 
-    assert rig.told()[-1] == "peer stop"
+    assert rig.told()[-1] == "boot3 console"
 
 
 def test_time_of_starting_restarting_and_ending_counts_as_booting(rig: Rig) -> None:

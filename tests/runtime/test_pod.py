@@ -181,6 +181,30 @@ def test_a_pod_is_deleted_and_nothing_is_left(node: FakeNode, sandbox: PodSandbo
     assert (done.returncode, done.stderr) == (0, "")
 
 
+def test_a_pod_is_not_removed_while_its_network_is_taken_down(
+    node: FakeNode, sandbox: PodSandbox, tmp_path: Path
+) -> None:
+    sandbox.start()
+    node.reply("crictl rmp", "left: \n")
+    sandbox.stop()
+    namespace = tmp_path / sandbox.pod.namespace
+    namespace.touch()
+    programs = (
+        'crictl() { case "$*" in *ready*) ;; *rmp*) echo removed >&2 ;; *) echo its-id ;; esac; }\n'
+        f"sleep() {{ echo waits >&2; rm {namespace}; }}\n"
+    )
+
+    script = programs + node.ran[-1].replace("/run/netns/", f"{tmp_path}/")
+    done = subprocess.run(
+        ["/bin/sh", "-s"], input=script, capture_output=True, text=True, check=False
+    )
+
+    assert [word for word in done.stderr.split() if word in {"waits", "removed"}] == [
+        "waits",
+        "removed",
+    ]
+
+
 def test_a_pod_that_the_api_does_not_delete_is_told_with_its_words(
     node: FakeNode, sandbox: PodSandbox
 ) -> None:
