@@ -13,6 +13,7 @@ import os
 import shlex
 import time
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,6 +25,7 @@ from lab.store import DIAGNOSIS
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from lab.cluster.api import Api
     from lab.node import Node
     from lab.plan import Boot
     from lab.runtime.setting import Setting
@@ -74,10 +76,12 @@ ON_NODE = {
 }
 """What is asked of the node that is measured; each ends by itself, whatever it meets."""
 OF_CLUSTER = {
-    "pods": "kubectl get pods -A -o wide; kubectl get nodes -o wide",
-    "events": "kubectl get events -A --sort-by=.lastTimestamp",
-    "pods-in-full": "kubectl describe pods -n default",
+    "nodes": ("get", "nodes", "-o", "wide"),
+    "pods": ("get", "pods", "--all-namespaces", "-o", "wide"),
+    "events": ("get", "events", "--all-namespaces", "--sort-by=.lastTimestamp"),
+    "pods-in-full": ("describe", "pods"),
 }
+"""What kubectl on this machine is asked; the last one of the lab's own pods."""
 
 
 @dataclass(slots=True)
@@ -165,9 +169,9 @@ def take(
         for name, line in ON_NODE.items()
     }
     taking.part("node", lambda timeout_s: _ask(taking, setting.node, questions, timeout_s))
-    if setting.topology.is_cluster:
-        plane = setting.control_plane
-        taking.part("cluster", lambda timeout_s: _ask(taking, plane, OF_CLUSTER, timeout_s))
+    if setting.topology.is_cluster and (api := setting.api):
+        for name, question in OF_CLUSTER.items():
+            taking.part(f"cluster-{name}", partial(_ask_api, taking, api, name, question))
     return folder
 
 
@@ -208,6 +212,12 @@ def _ask(taking: _Taking, node: Node, questions: Mapping[str, str], timeout_s: f
         taking.keep(f"{node.name}.failed.txt", f"{error}\n")
     for name, answer in answers.items():
         taking.keep(f"{node.name}-{name}.txt", answer)
+
+
+def _ask_api(
+    taking: _Taking, api: Api, name: str, question: tuple[str, ...], timeout_s: float
+) -> None:
+    taking.keep(f"cluster-{name}.txt", api.ask(question, timeout_s=timeout_s))
 
 
 def _capture(taking: _Taking, node: Node, timeout_s: float) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import os
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -11,6 +12,7 @@ import pytest
 from lab import command, diagnosis
 from lab.errors import CommandError, ProvisionError, StoreError
 from lab.labs import Mark
+from lab.loader import load_topology
 from lab.owner import me
 from lab.records import RunHeader
 from lab.store import HEADER, Store
@@ -51,6 +53,20 @@ def take(
 
 def names(folder: Path) -> set[str]:
     return {path.name for path in folder.iterdir()}
+
+
+def test_a_clusters_api_is_asked_too(store: Store, node: FakeNode) -> None:
+    node.reply("kubectl get events --all-namespaces", "FailedCreatePodSandBox\n")
+    node.reply("kubectl describe pods", completed(stderr="refused\n", status=1))
+    on_cluster = replace(setting(node), topology=load_topology("k8s-single"))
+
+    folder = diagnosis.take(
+        on_cluster, store, BOOT, scenario=ELSEWHERE, since_s=4.2, now=Clock().monotonic
+    )
+
+    assert (folder / "cluster-events.txt").read_text() == "FailedCreatePodSandBox\n"
+    assert (folder / "cluster-pods-in-full.txt").read_text() == "refused\n"
+    assert {"cluster-nodes.txt", "cluster-pods.txt"} <= names(folder)
 
 
 def test_what_the_node_says_is_kept_by_name(store: Store, node: FakeNode) -> None:
