@@ -28,7 +28,7 @@ LAYERS = """
     store run
     machine labs disks frozen wires watch server
     host image node virt network storage tools ledger scratch lease noise counted cost processes \
-    questions stopwatch system handicap source scenario_places
+    questions stopwatch system handicap source scenario_places run_files
     topology topology_schema elsewhere toml_lines matrix axis outcome expectations hints judgement \
     posix faults sample stats contamination gates plan planning design controls shards repeats \
     loader records options profile

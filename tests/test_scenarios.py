@@ -155,17 +155,34 @@ def test_a_second_pod_that_does_not_start_is_told_of_though_it_does_not_end_eith
     assert Second.calls == ["start", "stop"]
 
 
-def test_a_second_pod_that_leaves_something_behind_is_told_of(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def second_pod(monkeypatch: pytest.MonkeyPatch, *, is_ending: bool) -> Any:
+    """A bench that starts a second pod, which does not stop, and that pod's block."""
     monkeypatch.setattr(beside, "PodSandbox", Second)
     monkeypatch.setattr(Second, "fails", {"stop"})
-    rig: Any = SimpleNamespace(setting=None, started=lambda make: make().start())
+    rig: Any = SimpleNamespace(
+        setting=None, started=lambda make: make().start(), is_ending=is_ending
+    )
     sandbox: Any = SimpleNamespace(cell=None, id="boot1")
     describe: Any = None
+    return beside.pod_beside(rig, sandbox, "pair", describe=describe)
 
+
+def test_a_second_pod_that_leaves_something_behind_fails_its_scenario_and_not_the_boot(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     with (
-        pytest.raises(SandboxError, match="does not stop"),
-        beside.pod_beside(rig, sandbox, "pair", describe=describe),
+        pytest.raises(NotMeasuredError, match="does not stop") as caught,
+        second_pod(monkeypatch, is_ending=False),
     ):
         assert Second.calls == ["start"]
+
+    assert caught.value.outcome is Outcome.FAIL
+
+
+def test_a_second_pod_is_left_to_its_node_where_that_is_about_to_go(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with second_pod(monkeypatch, is_ending=True):
+        pass
+
+    assert Second.calls == ["start"]
