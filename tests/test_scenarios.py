@@ -24,6 +24,7 @@ from tests.tools.captured import captured
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from contextlib import AbstractContextManager
     from pathlib import Path
 
 
@@ -155,7 +156,9 @@ def test_a_second_pod_that_does_not_start_is_told_of_though_it_does_not_end_eith
     assert Second.calls == ["start", "stop"]
 
 
-def second_pod(monkeypatch: pytest.MonkeyPatch, *, is_ending: bool) -> Any:
+def second_pod(
+    monkeypatch: pytest.MonkeyPatch, *, is_ending: bool
+) -> AbstractContextManager[object]:
     """A bench that starts a second pod, which does not stop, and that pod's block."""
     monkeypatch.setattr(beside, "PodSandbox", Second)
     monkeypatch.setattr(Second, "fails", {"stop"})
