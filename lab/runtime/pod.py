@@ -45,8 +45,8 @@ if TYPE_CHECKING:
 APPLY_TIMEOUT_S = 120.0
 READY_TIMEOUT_S = 300.0
 STOP_TIMEOUT_S = 300.0
-STOP_TRIES = 60
-"""Two seconds apart: each is a program that the node has to start."""
+STOP_TRIES = 40
+"""Two seconds apart, and each a program that a slow node takes as long again to start."""
 POLL_S = 1.0
 WATCH_S = 20
 """After which it is asked whether an event says that there is nothing to wait for."""
