@@ -1,9 +1,10 @@
 """
 Where a cluster's own programs run on an emulated node: all on one processor, guests have the rest.
 
-A control plane that has nothing to do wants half of the node, and the kernel moves a guest's virtual
-processor out of its way all the time: from one emulated processor's caches to another's. Kept on
-one of its own, a guest that started was seen to get twice the time. Figures: docs/validation.md.
+A control plane that has nothing to do wants half of the node, and the kernel moves a guest's
+virtual processor out of its way all the time: from one emulated processor's caches to another's.
+Kept on one of its own, a guest that started was seen, once, to get twice the time. Figures are in
+docs/design-notes.md.
 
 What containerd starts later may run anywhere, and so may containerd itself; but guests, which
 would be moved between processors else, do not come to that one.
